@@ -1,0 +1,2 @@
+//! damso
+fn main() {}
