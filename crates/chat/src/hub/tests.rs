@@ -1,0 +1,244 @@
+use super::*;
+use crate::decide::{Accepted, Lookup, decide};
+use damso_protocol::Nonce;
+
+/// A hub on a log that is there at once.
+struct Scene {
+    hub: Hub,
+    log: State,
+    now: u64,
+}
+
+struct NothingRecorded;
+
+impl Lookup for NothingRecorded {
+    fn accepted(&self, _: &UserId, _: &Nonce) -> Option<Accepted> {
+        None
+    }
+}
+
+impl Scene {
+    fn new(limits: Limits) -> Self {
+        Self { hub: Hub::new(State::new(), limits), log: State::new(), now: 1_000 }
+    }
+
+    fn step(&mut self, input: Input) -> Vec<Output> {
+        self.hub.handle(input, self.now);
+        let mut outcomes = Vec::new();
+        for entry in self.hub.take_entries() {
+            let outcome = decide(&self.log, &NothingRecorded, &entry, self.now);
+            if let Ok(Decision::New(event)) = &outcome {
+                self.log.apply(event);
+            }
+            outcomes.push(outcome);
+        }
+        self.hub.recorded(outcomes);
+        self.hub.take_outputs()
+    }
+
+    fn ask(&mut self, session: SessionId, request: Request) -> Vec<Output> {
+        self.step(Input::Request { session, request })
+    }
+
+    fn say(&mut self, session: SessionId, text: &str) -> Vec<Output> {
+        self.ask(session, Request::Say { room: RoomId::lobby(), text: text.into() })
+    }
+
+    /// A guest in the lobby.
+    fn guest(&mut self, slot: u32, address: &str) -> SessionId {
+        let session = id(slot);
+        let who = Who::Guest { address: address.parse().unwrap() };
+        self.step(Input::Hello { session, who });
+        self.ask(session, Request::Open { room: RoomId::lobby() });
+        session
+    }
+
+    fn operator(&mut self) -> SessionId {
+        let session = id(1_000);
+        self.step(Input::Hello { session, who: Who::Operator });
+        self.ask(session, Request::Open { room: RoomId::lobby() });
+        session
+    }
+}
+
+fn id(slot: u32) -> SessionId {
+    SessionId { shard: (slot / 1_000) as u16, slot, generation: 0 }
+}
+
+fn lines(outputs: &[Output]) -> Vec<String> {
+    let line = |output: &Output| match output {
+        Output::Deliver { event, .. } => match &**event {
+            Event::Message(message) => Some(plain::line(&message.name, &message.text)),
+            _ => None,
+        },
+        _ => None,
+    };
+    outputs.iter().filter_map(line).collect()
+}
+
+fn refusals(outputs: &[Output]) -> Vec<&Refusal> {
+    let refusal = |output| match output {
+        &Output::Answer { answer: Answer::Refused(ref refusal), .. } => Some(refusal),
+        _ => None,
+    };
+    outputs.iter().filter_map(refusal).collect()
+}
+
+#[test]
+fn a_message_goes_once_to_each_shard_with_subscribers_and_its_credit_comes_back() {
+    let mut scene = Scene::new(Limits::default());
+    let a = scene.guest(1, "127.0.0.1:5000");
+    scene.guest(2, "127.0.0.1:5001");
+    scene.guest(1_001, "127.0.0.1:5002");
+    let outputs = scene.say(a, "안녕");
+    assert_eq!(lines(&outputs), ["127.0.0.1:5000 :: 안녕"]);
+    assert!(matches!(&outputs[0], Output::Deliver { shards, .. } if *shards == [0, 1]));
+    assert_eq!(outputs[1..], [Output::Credit { session: a, count: 1 }]);
+}
+
+#[test]
+fn the_operator_speaks_as_administrator() {
+    let mut scene = Scene::new(Limits::default());
+    let operator = scene.operator();
+    assert_eq!(lines(&scene.say(operator, "공지")), ["Administrator :: 공지"]);
+}
+
+#[test]
+fn a_guest_that_sends_too_fast_is_told_when_to_go_on_and_nothing_is_recorded() {
+    let mut scene = Scene::new(Limits::default());
+    let a = scene.guest(1, "127.0.0.1:5000");
+    for _ in 0..10 {
+        assert_eq!(lines(&scene.say(a, "x")).len(), 1);
+    }
+    let outputs = scene.say(a, "one too many");
+    assert_eq!(refusals(&outputs), [&Refusal::RateLimited { retry: 1000 }]);
+    assert_eq!(outputs.last(), Some(&Output::Credit { session: a, count: 1 }));
+    scene.now += 1_000;
+    assert_eq!(lines(&scene.say(a, "now")).len(), 1);
+}
+
+#[test]
+fn rates_that_are_lifted_hold_nobody_up() {
+    let lifted = Limits { send_per_second: 0.0, commands_per_second: 0.0, ..Limits::default() };
+    let mut scene = Scene::new(lifted);
+    let a = scene.guest(1, "127.0.0.1:5000");
+    assert!((0..1_000).all(|_| lines(&scene.say(a, "x")).len() == 1));
+}
+
+#[test]
+fn a_text_over_the_limit_is_refused_by_characters_not_bytes() {
+    let mut scene = Scene::new(Limits::default());
+    let a = scene.guest(1, "127.0.0.1:5000");
+    assert_eq!(lines(&scene.say(a, &"가".repeat(8_000))).len(), 1);
+    let outputs = scene.say(a, &"가".repeat(8_001));
+    assert_eq!(refusals(&outputs), [&Refusal::TooBig { chars: 8_001, limit: 8_000 }]);
+}
+
+#[test]
+fn guests_of_one_address_are_bounded_and_a_place_is_free_again_after_one_leaves() {
+    let mut scene = Scene::new(Limits { guests_per_address: 2, ..Limits::default() });
+    let a = scene.guest(1, "10.0.0.1:1");
+    scene.guest(2, "10.0.0.1:2");
+    let third = Who::Guest { address: "10.0.0.1:3".parse().unwrap() };
+    let hello = Input::Hello { session: id(3), who: third };
+    let full = Output::Close { session: id(3), ending: Ending::TooMany { limit: 2 } };
+    assert_eq!(scene.step(hello.clone()), [full]);
+    scene.guest(4, "10.0.0.2:1");
+    scene.step(Input::Gone { session: a });
+    assert_eq!(scene.step(hello), []);
+}
+
+#[test]
+fn the_default_bound_is_wide_for_private_addresses_and_narrow_for_public_ones() {
+    let hub = Hub::new(State::new(), Limits::default());
+    for (address, limit) in [
+        ("127.0.0.1", 200),
+        ("192.168.1.9", 200),
+        ("::1", 200),
+        ("8.8.8.8", 20),
+        ("2001:db8::1", 20),
+    ] {
+        assert_eq!(hub.guests_limit(address.parse().unwrap()), limit, "{address}");
+    }
+}
+
+#[test]
+fn a_kicked_guest_is_closed_and_nothing_more_is_sent_to_its_shard() {
+    let mut scene = Scene::new(Limits::default());
+    let operator = scene.operator();
+    let a = scene.guest(1, "10.0.0.1:1");
+    let outputs = scene.ask(operator, Request::Kick { whom: Whom::Name("10.0.0.1:1".into()) });
+    assert!(outputs.contains(&Output::Close { session: a, ending: Ending::Kicked }));
+    let outputs = scene.say(operator, "bye");
+    assert!(matches!(&outputs[0], Output::Deliver { shards, .. } if *shards == [1]));
+    let nobody = scene.ask(operator, Request::Kick { whom: Whom::Name("10.0.0.1:1".into()) });
+    assert_eq!(refusals(&nobody), [&Refusal::NotFound]);
+}
+
+#[test]
+fn a_ban_ends_every_connection_of_the_address_and_refuses_new_ones_until_it_is_over() {
+    let mut scene = Scene::new(Limits::default());
+    let operator = scene.operator();
+    let [a, b] = [scene.guest(1, "10.0.0.1:1"), scene.guest(2, "10.0.0.1:2")];
+    let other = scene.guest(3, "10.0.0.2:1");
+    let address = "10.0.0.1".parse().unwrap();
+    let outputs = scene.ask(operator, Request::Ban { address, minutes: Some(5) });
+    for session in [a, b] {
+        assert!(outputs.contains(&Output::Close { session, ending: Ending::Banned }));
+    }
+    let again =
+        Input::Hello { session: id(4), who: Who::Guest { address: "10.0.0.1:3".parse().unwrap() } };
+    let closed = Output::Close { session: id(4), ending: Ending::Banned };
+    assert_eq!(scene.step(again.clone()), [closed]);
+    assert_eq!(lines(&scene.say(other, "still here")).len(), 1);
+    scene.now += 5 * 60_000;
+    let outputs = scene.step(again);
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Close { .. })));
+}
+
+#[test]
+fn a_muted_guest_reads_on_and_may_write_when_it_is_lifted() {
+    let mut scene = Scene::new(Limits::default());
+    let operator = scene.operator();
+    let a = scene.guest(1, "10.0.0.1:1");
+    let mute = |minutes| Request::Mute { whom: Whom::Name("10.0.0.1:1".into()), minutes };
+    scene.ask(operator, mute(None));
+    assert_eq!(refusals(&scene.say(a, "x")), [&Refusal::Muted { until: None }]);
+    assert_eq!(lines(&scene.say(operator, "hush")).len(), 1);
+    scene.ask(operator, mute(Some(0)));
+    assert_eq!(lines(&scene.say(a, "thanks")).len(), 1);
+}
+
+#[test]
+fn the_operators_requests_are_not_a_guests() {
+    let mut scene = Scene::new(Limits::default());
+    let a = scene.guest(1, "10.0.0.1:1");
+    for request in [Request::Who, Request::Stats, Request::Kick { whom: Whom::Name("x".into()) }] {
+        assert_eq!(refusals(&scene.ask(a, request)), [&Refusal::Forbidden]);
+    }
+}
+
+#[test]
+fn the_operator_sees_who_comes_and_goes() {
+    let mut scene = Scene::new(Limits::default());
+    let operator = scene.operator();
+    let a = id(1);
+    let who = Who::Guest { address: "[::1]:9".parse().unwrap() };
+    let arrived = scene.step(Input::Hello { session: a, who });
+    let tell = |answer| Output::Answer { session: operator, answer };
+    assert_eq!(arrived, [tell(Answer::Arrived("[::1]:9".into()))]);
+    let here = scene.ask(operator, Request::Who);
+    assert_eq!(here[0], tell(Answer::Here(vec!["[::1]:9".into()])));
+    let left = scene.step(Input::Gone { session: a });
+    assert_eq!(left, [tell(Answer::Left("[::1]:9".into()))]);
+    assert_eq!(scene.step(Input::Gone { session: a }), [], "gone is heard once");
+}
+
+#[test]
+fn stopping_sends_everybody_home() {
+    let mut scene = Scene::new(Limits::default());
+    let [a, b] = [scene.guest(1, "10.0.0.1:1"), scene.guest(2, "10.0.0.1:2")];
+    let ending = Ending::Stopping;
+    let closed = [a, b].map(|session| Output::Close { session, ending });
+    assert_eq!(scene.step(Input::Stop), closed);
+}

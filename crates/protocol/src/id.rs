@@ -1,0 +1,51 @@
+//! Identifiers, each a type of its own so that none is taken for another.
+
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Wraps `text`; cheap to clone afterwards.
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+
+            /// The identifier as it travels.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A room. The room that everybody is in is [`RoomId::lobby`].
+    RoomId
+}
+text_id! {
+    /// A user. Each connection of the plain dialect is a user of its own.
+    UserId
+}
+text_id! {
+    /// What an author calls a command, so that a repetition is known as one
+    /// (PROTOCOL section 5, G4).
+    Nonce
+}
+
+impl RoomId {
+    /// The tutorial's one room, which everybody enters.
+    pub fn lobby() -> Self {
+        Self::new("lobby")
+    }
+}
