@@ -1,0 +1,176 @@
+//! `cargo xtask test`: what CI runs, stage by stage.
+//!
+//! The order is by price: what takes a second comes before what compiles, what compiles before what
+//! runs. The first failure ends it.
+
+use crate::conformance::{self, Peer};
+use crate::run::{self, Failure, cargo, release, root, target};
+use crate::{tidy, tools};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+pub struct Stage {
+    pub name: &'static str,
+    pub help: &'static str,
+    run: fn(Size) -> run::Result,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Size {
+    /// What fits the budget.
+    Usual,
+    /// All of Autobahn's cases.
+    Full,
+}
+
+/// From a clean clone, on 2 cores.
+const BUDGET: Duration = Duration::from_secs(25 * 60);
+
+pub const STAGES: &[Stage] = &[
+    Stage {
+        name: "tidy",
+        help: "documents, sources and crate arrows",
+        run: |_| tidy::command(&[]),
+    },
+    Stage { name: "fmt", help: "rustfmt changes nothing", run: |_| fmt() },
+    Stage { name: "clippy", help: "no warning in any target", run: |_| clippy() },
+    Stage { name: "doc", help: "rustdoc warns of nothing", run: |_| doc() },
+    Stage { name: "test", help: "cargo test of the workspace", run: |_| cargo_test() },
+    Stage { name: "fuzz-check", help: "the fuzz targets compile", run: |_| fuzz_check() },
+    Stage {
+        name: "build",
+        help: "the program, for release",
+        run: |_| conformance::build_program(),
+    },
+    Stage {
+        name: "conformance",
+        help: "Autobahn: both engines and the client role",
+        run: autobahn,
+    },
+    Stage { name: "web", help: "the page: node --test, then a browser", run: |_| web() },
+];
+
+/// What of Autobahn the usual run takes: of the two groups on compression, which are long, only the
+/// first part.
+const USUAL_CASES: &str = "1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.*,13.1.*";
+
+pub fn command(args: &[String]) -> run::Result {
+    let mut size = Size::Usual;
+    let mut names = Vec::new();
+    for arg in args {
+        match arg.as_str() {
+            "--full" => size = Size::Full,
+            name if STAGES.iter().any(|stage| stage.name == name) => names.push(name),
+            other => {
+                let all: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
+                return Err(Failure::usage(format!(
+                    "no stage {other}; there are {}",
+                    all.join(", ")
+                )));
+            }
+        }
+    }
+    let chosen = STAGES.iter().filter(|stage| names.is_empty() || names.contains(&stage.name));
+    let started = Instant::now();
+    let mut rows = Vec::new();
+    let mut outcome = Ok(());
+    for stage in chosen {
+        println!("\n=== {}: {}", stage.name, stage.help);
+        let stage_started = Instant::now();
+        outcome = (stage.run)(size);
+        let seconds = stage_started.elapsed().as_secs_f32();
+        println!("=== {}: {seconds:.1} s", stage.name);
+        rows.push((stage.name, seconds, if outcome.is_ok() { "ok" } else { "FAILED" }));
+        if outcome.is_err() {
+            break;
+        }
+    }
+    print_summary(&rows, started.elapsed());
+    outcome.map_err(|failure| {
+        let (stage, ..) = rows[rows.len() - 1];
+        let full = if size == Size::Full { "--full " } else { "" };
+        let whole = format!("cargo xtask test {full}{stage}");
+        let again =
+            failure.again.as_ref().map_or(String::new(), |line| format!("\n  or only: {line}"));
+        Failure::new(format!("stage {stage}: {failure}\n  to run it again: {whole}{again}"))
+    })
+}
+
+fn print_summary(rows: &[(&str, f32, &str)], total: Duration) {
+    println!("\n{:<14}{:>8}", "stage", "seconds");
+    for (name, seconds, outcome) in rows {
+        println!("{name:<14}{seconds:>8.1}  {outcome}");
+    }
+    println!("{:<14}{:>8.1}  of {}", "total", total.as_secs_f32(), BUDGET.as_secs());
+}
+
+fn fmt() -> run::Result {
+    tools::need(&[tools::RUSTFMT])?;
+    run::run(&mut cargo(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> run::Result {
+    tools::need(&[tools::CLIPPY])?;
+    run::run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// After clippy, because it takes the dependencies' metadata from there.
+fn doc() -> run::Result {
+    run::run(cargo(["doc", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn cargo_test() -> run::Result {
+    run::run(&mut cargo(["test", "--workspace"]))
+}
+
+fn fuzz_check() -> run::Result {
+    let manifest = root().join("fuzz/Cargo.toml");
+    if !manifest.exists() {
+        println!("no fuzz/Cargo.toml yet");
+        return Ok(());
+    }
+    tools::need(&[tools::CXX])?;
+    // A target folder of its own: its features differ, and would make the others build again.
+    run::run(
+        cargo(["check", "--manifest-path", "fuzz/Cargo.toml"])
+            .env("CARGO_TARGET_DIR", target().join("fuzz")),
+    )
+}
+
+fn autobahn(size: Size) -> run::Result {
+    let cases = if size == Size::Full { "*" } else { USUAL_CASES };
+    conformance::referee(&Peer::ALL, cases, false)
+}
+
+fn web() -> run::Result {
+    let folder = root().join("web");
+    if !folder.join("package.json").exists() {
+        return Err(Failure::new("there is no web/package.json"));
+    }
+    tools::need(&[tools::NODE, tools::NPM, tools::CHROMIUM, tools::KOREAN_FONT])?;
+    run::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    run::run(Command::new("node").arg("--test").args(node_tests()?).current_dir(root()))?;
+    conformance::build_program()?;
+    run::run(
+        Command::new("node")
+            .args(["--test", "web/test/browser.mjs"])
+            .env("DAMSO_BIN", release("damso"))
+            .env("SCREENSHOTS", target().join("screenshots"))
+            .current_dir(root()),
+    )
+}
+
+/// `web/test/*.test.mjs`; node 20 has no patterns of its own.
+fn node_tests() -> run::Result<Vec<PathBuf>> {
+    let unreadable = |error| Failure::new(format!("web/test is unreadable: {error}"));
+    let mut tests = Vec::new();
+    for entry in std::fs::read_dir(root().join("web/test")).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        if name.to_str().is_some_and(|name| name.ends_with(".test.mjs")) {
+            tests.push(PathBuf::from("web/test").join(name));
+        }
+    }
+    tests.sort();
+    if tests.is_empty() { Err(Failure::new("web/test holds no *.test.mjs")) } else { Ok(tests) }
+}
