@@ -1,0 +1,182 @@
+//! Compressing and inflating single messages with zlib.
+
+use std::cell::RefCell;
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+/// RFC 7692, 7.2.1 and 7.2.2: what a sync flush ends with, left out on the wire.
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+/// The farthest that DEFLATE data can refer back.
+const WINDOW_BYTES: usize = 32 * 1024;
+
+/// Compresses messages (RFC 7692, 7.2.1). Owns some 256 KiB at 15 window bits.
+pub struct Deflater {
+    inner: Compress,
+    level: u32,
+    window_bits: u8,
+}
+
+impl Deflater {
+    /// `level` 0–9, `window_bits` 9–15; what lies outside is moved to the nearest of them.
+    pub fn new(level: u32, window_bits: u8) -> Self {
+        let level = level.min(9);
+        let window_bits = window_bits.clamp(9, 15);
+        let inner = Compress::new_with_window_bits(Compression::new(level), false, window_bits);
+        Deflater { inner, level, window_bits }
+    }
+
+    /// Appends `payload`, compressed, to `out`. Refers to earlier messages since the last [`reset`](Self::reset).
+    pub fn message(&mut self, payload: &[u8], out: &mut Vec<u8>) {
+        if payload.is_empty() {
+            // 7.2.3.6: an empty DEFLATE block without its tail. zlib wouldn't flush twice with nothing in between.
+            out.push(0x00);
+            return;
+        }
+        let mut rest = payload;
+        loop {
+            // More than the six bytes that zlib asks for, so that a flush is never cut in two by a full buffer.
+            out.reserve(rest.len() / 2 + 64);
+            let before = self.inner.total_in();
+            self.inner
+                .compress_vec(rest, out, FlushCompress::Sync)
+                // zlib's only errors are a bad flush value and a stream that has ended; neither can be here.
+                .expect("a sync flush of a stream that goes on");
+            rest = &rest[(self.inner.total_in() - before) as usize..];
+            // Room left over: the flush is complete.
+            if rest.is_empty() && out.len() < out.capacity() {
+                break;
+            }
+        }
+        debug_assert!(out.ends_with(&TAIL));
+        out.truncate(out.len() - TAIL.len());
+    }
+
+    /// Forgets earlier messages ("no context takeover", 7.1.1).
+    pub fn reset(&mut self) {
+        self.inner.reset();
+    }
+}
+
+/// Inflates messages (RFC 7692, 7.2.2), never beyond a limit.
+pub(crate) struct Inflater {
+    inner: Decompress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InflateError {
+    NotDeflate,
+    TooBig,
+}
+
+impl Inflater {
+    /// `window_bits` 8–15.
+    pub(crate) fn new(window_bits: u8) -> Self {
+        Inflater { inner: Decompress::new_with_window_bits(false, window_bits.clamp(9, 15)) }
+    }
+
+    /// Inflates a piece of a message to the end of `out`, which holds the message so far and nothing else. Takes memory
+    /// for at most `bytes_max` + 1 bytes, and no more than twice what the message has come to plus four times the piece.
+    pub(crate) fn push(
+        &mut self,
+        piece: &[u8],
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<(), InflateError> {
+        let mut rest = piece;
+        loop {
+            if out.len() == out.capacity() {
+                let more = out.len().max(rest.len().saturating_mul(4)).max(64);
+                // One more than allowed, to see whether there is more.
+                out.reserve_exact(more.min(bytes_max.saturating_sub(out.len()).saturating_add(1)));
+            }
+            let before = self.inner.total_in();
+            let status = self
+                .inner
+                .decompress_vec(rest, out, FlushDecompress::Sync)
+                .map_err(|_| InflateError::NotDeflate)?;
+            rest = &rest[(self.inner.total_in() - before) as usize..];
+            if out.len() > bytes_max {
+                return Err(InflateError::TooBig);
+            }
+            match status {
+                // 7.2.3.4: a block may have BFINAL set; the message goes on after it.
+                Status::StreamEnd => {
+                    self.inner.reset(false);
+                    let window = &out[out.len().saturating_sub(WINDOW_BYTES)..];
+                    self.inner.set_dictionary(window).map_err(|_| InflateError::NotDeflate)?;
+                    if rest.is_empty() {
+                        return Ok(());
+                    }
+                }
+                // Room left over: all that could be inflated is.
+                Status::Ok | Status::BufError if out.len() < out.capacity() => return Ok(()),
+                Status::Ok | Status::BufError => {}
+            }
+        }
+    }
+
+    /// The message is complete.
+    pub(crate) fn finish(
+        &mut self,
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<(), InflateError> {
+        self.push(&TAIL, out, bytes_max)
+    }
+}
+
+/// Inflaters and deflaters of connections without context takeover, which own none between two messages. A few per
+/// thread are enough: only messages that are incomplete hold one.
+#[derive(Default)]
+struct Pool {
+    inflaters: Vec<Inflater>,
+    deflaters: Vec<Deflater>,
+}
+
+const POOLED_MAX: usize = 4;
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::default();
+}
+
+/// An inflater that has seen nothing. Its window is the largest, which inflates what a smaller one would.
+pub(crate) fn take_inflater() -> Inflater {
+    let pooled = POOL.try_with(|pool| pool.borrow_mut().inflaters.pop());
+    pooled.ok().flatten().unwrap_or_else(|| Inflater::new(15))
+}
+
+pub(crate) fn give_inflater(mut inflater: Inflater) {
+    // An error means that the thread is ending: the inflater is dropped with it.
+    let _ = POOL.try_with(|pool| {
+        let inflaters = &mut pool.borrow_mut().inflaters;
+        if inflaters.len() < POOLED_MAX {
+            inflater.inner.reset(false);
+            inflaters.push(inflater);
+        }
+    });
+}
+
+/// A deflater that has seen nothing.
+pub(crate) fn take_deflater(level: u32, window_bits: u8) -> Deflater {
+    let pooled = POOL.try_with(|pool| {
+        let deflaters = &mut pool.borrow_mut().deflaters;
+        let fits = |deflater: &Deflater| {
+            deflater.level == level.min(9) && deflater.window_bits == window_bits
+        };
+        deflaters.iter().position(fits).map(|at| deflaters.swap_remove(at))
+    });
+    pooled.ok().flatten().unwrap_or_else(|| Deflater::new(level, window_bits))
+}
+
+pub(crate) fn give_deflater(mut deflater: Deflater) {
+    let _ = POOL.try_with(|pool| {
+        let deflaters = &mut pool.borrow_mut().deflaters;
+        if deflaters.len() == POOLED_MAX {
+            // The oldest has another level or window, or would have been taken.
+            deflaters.remove(0);
+        }
+        deflater.reset();
+        deflaters.push(deflater);
+    });
+}

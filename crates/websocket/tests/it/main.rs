@@ -1,0 +1,10 @@
+//! The crate from outside: bytes in, events and bytes out.
+
+mod closing;
+mod deflate;
+mod fragments;
+mod frames;
+mod handshake;
+mod peer;
+mod properties;
+mod timers;
