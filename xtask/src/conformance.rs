@@ -103,7 +103,7 @@ pub fn referee(peers: &[Peer], cases: &str, strict: bool) -> run::Result {
         }
         let outcome = match peer {
             Peer::Event | Peer::Threads => test_server(peer, referee),
-            Peer::Client => run::run(referee.arg("--").arg(release("examples").join(CLIENT))),
+            Peer::Client => judge(referee.arg("--").arg(release("examples").join(CLIENT))),
         };
         failures.extend(outcome.err().map(|failure| (peer, failure)));
     }
@@ -117,15 +117,21 @@ pub fn referee(peers: &[Peer], cases: &str, strict: bool) -> run::Result {
     } else {
         String::new()
     };
-    let again = format!("cargo xtask conformance{one} --cases '{cases}'");
+    let strict = if strict { " --strict" } else { "" };
+    let again = format!("cargo xtask conformance{one} --cases '{cases}'{strict}");
     Err(Failure::new(sentences.join("; ")).again(again))
 }
 
 fn test_server(peer: Peer, mut referee: Command) -> run::Result {
     let server = Server::start(peer)?;
-    let verdict = run::run(referee.arg(&server.url));
+    let verdict = judge(referee.arg(&server.url));
+    // A server that is gone is the better reason, where both fail.
     server.stop()?;
     verdict
+}
+
+fn judge(referee: &mut Command) -> run::Result {
+    run::run(referee).map_err(|_| Failure::new("the referee found what it tells above"))
 }
 
 /// A running `damso echo`; killed when dropped, whatever happened.

@@ -124,31 +124,27 @@ pub fn autobahn() -> run::Result<PathBuf> {
 }
 
 fn apt_install(packages: &[&str]) -> run::Result {
-    let by_hand = format!("sudo apt-get install -y --no-install-recommends {}", packages.join(" "));
+    let by_hand = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
     if !in_path("apt-get") {
-        let sentence =
-            format!("missing packages, under their Debian names: {}", packages.join(" "));
-        return Err(Failure::new(sentence).again(by_hand));
+        let sentence = "what is missing isn't installed by itself here; on Debian it would be:";
+        return Err(Failure::new(format!("{sentence} sudo {by_hand}")));
     }
     let Some(superuser) = superuser() else {
-        let sentence = format!(
-            "missing packages, and neither root nor sudo to install them: {}",
-            packages.join(" ")
-        );
-        return Err(Failure::new(sentence).again(by_hand));
+        let sentence = "neither root nor sudo to install what is missing; as root:";
+        return Err(Failure::new(format!("{sentence} {by_hand}")));
     };
     let apt_get = |args: &[&str]| {
         let words =
             [superuser, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"], args].concat();
         run::run(Command::new(words[0]).args(&words[1..]))
     };
-    let install = [&["install", "-y", "--no-install-recommends"], packages].concat();
+    let install = [&["install", "-q", "-y", "--no-install-recommends"], packages].concat();
     if !has_package_lists() {
-        apt_get(&["update"])?;
+        apt_get(&["update", "-q"])?;
         return apt_get(&install);
     }
     // The lists of an older image name versions that are no longer served.
-    apt_get(&install).or_else(|_| apt_get(&["update"]).and_then(|()| apt_get(&install)))
+    apt_get(&install).or_else(|_| apt_get(&["update", "-q"]).and_then(|()| apt_get(&install)))
 }
 
 /// The words before a command that makes the superuser run it; none where nothing does.
