@@ -3,6 +3,7 @@ import { backoff } from './backoff.js'
 const BURST = 8 // waiting lines sent at once; the server takes 10
 const PACE = 1200 // ms between the others; the server takes one a second
 const STEADY = 5000 // ms: a connection that lasted this long starts the backoff anew
+const OPEN = 1 // WebSocket.OPEN
 const POLICY = 1008 // the close code of a server that doesn't want us now
 const PATIENT = 6 // the try from which backoff is at its longest
 
@@ -72,7 +73,8 @@ export class Link {
   }
 
   #drain(count) {
-    for (const text of this.#waiting.splice(0, count)) this.#socket.send(text)
+    const socket = this.#socket // a closing one takes what it is given and drops it
+    for (; count > 0 && this.#waiting.length && socket.readyState === OPEN; count--) socket.send(this.#waiting.shift())
     if (this.#waiting.length) this.#pace = setTimeout(() => this.#drain(1), PACE)
   }
 }

@@ -14,7 +14,7 @@ afterEach(() => mock.timers.reset())
 
 function link() {
   const connect = () => {
-    const socket = { sent: [], send: (text) => socket.sent.push(text) }
+    const socket = { sent: [], readyState: 1, send: (text) => socket.sent.push(text) }
     sockets.push(socket)
     return socket
   }
@@ -55,6 +55,18 @@ test('a loss in the middle of it loses and doubles nothing', () => {
   assert.equal(sockets[0].sent.length, 8)
   sockets[1].onopen()
   assert.deepEqual(sockets[1].sent, ['8', '9'])
+})
+
+test('a closing connection is given nothing', () => {
+  const line = link()
+  sockets[0].onopen()
+  sockets[0].readyState = 2
+  line.send('하나')
+  sockets[0].onclose({ code: 1001 })
+  line.send('둘')
+  mock.timers.tick(500)
+  sockets[1].onopen()
+  assert.deepEqual([sockets[0].sent, sockets[1].sent], [[], ['하나', '둘']])
 })
 
 test('comes back, later each time', () => {
