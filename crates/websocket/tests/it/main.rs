@@ -5,6 +5,7 @@ mod deflate;
 mod fragments;
 mod frames;
 mod handshake;
+mod memory;
 mod peer;
 mod properties;
 mod timers;
