@@ -1,0 +1,247 @@
+//! Opens many WebSocket connections.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll::{self, EventFlags};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
+
+use crate::wire;
+
+/// Handshakes under way at the same time.
+const OPENING_MAX: usize = 128;
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Without any progress.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where to connect, and what the opening handshake says.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub address: SocketAddr,
+    host: String,
+    path: String,
+    /// Further fields of the request, each `Name: value`.
+    pub headers: Vec<String>,
+}
+
+impl Target {
+    /// `ws://host:port/path`, `host:port/path` or `host:port`; the path is `/ws` when there is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let rest = text.strip_prefix("ws://").or(text.strip_prefix("http://")).unwrap_or(text);
+        if rest.contains("://") {
+            return Err(format!("{text}: only ws:// is spoken here"));
+        }
+        let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let with_port =
+            if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+                host.to_owned()
+            } else {
+                format!("{host}:80")
+            };
+        let address = with_port
+            .to_socket_addrs()
+            .map_err(|error| format!("{host}: {error}"))?
+            .next()
+            .ok_or_else(|| format!("{host}: no address"))?;
+        let path = if path.is_empty() { "/ws" } else { path };
+        Ok(Self { address, host: host.to_owned(), path: path.to_owned(), headers: Vec::new() })
+    }
+
+    fn request(&self, key: &str) -> Vec<u8> {
+        let Self { host, path, headers, .. } = self;
+        let more: String = headers.iter().map(|field| format!("{field}\r\n")).collect();
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
+        )
+        .into_bytes()
+    }
+}
+
+/// An open connection, not blocking.
+pub struct Open {
+    pub socket: OwnedFd,
+    /// What came behind the server's answer, in the same read.
+    pub glued: Vec<u8>,
+}
+
+/// Opens `count` connections, in order.
+pub fn open(target: &Target, count: usize) -> Result<Vec<Open>, String> {
+    let key =
+        wire::base64(&std::array::from_fn::<u8, 16, _>(|at| at as u8 ^ std::process::id() as u8));
+    let request = target.request(&key);
+    let accept = wire::accept(&key);
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed("epoll_create"))?;
+    let mut sources = Sources::new(target.address);
+    let mut opening: Vec<(OwnedFd, Vec<u8>, bool)> = Vec::with_capacity(count);
+    let mut glued: Vec<Option<Vec<u8>>> = vec![None; count];
+    let mut events = Vec::with_capacity(OPENING_MAX);
+    let mut done = 0;
+    let mut progress = Instant::now();
+    while done < count {
+        while opening.len() < count && opening.len() - done < OPENING_MAX {
+            let socket = sources.connect().map_err(|error| {
+                format!("connection {}: {error} (ulimit -n too low?)", opening.len() + 1)
+            })?;
+            let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
+            let id = epoll::EventData::new_u64(opening.len() as u64);
+            epoll::add(&epoll, &socket, id, flags).map_err(failed("epoll_ctl"))?;
+            opening.push((socket, Vec::new(), false));
+        }
+        wait(&epoll, &mut events, 100)?;
+        for event in &events {
+            let (at, flags) = (event.data.u64() as usize, event.flags);
+            let (socket, head, asked) = &mut opening[at];
+            let refused = |why: String| format!("connection {} of {count} refused: {why}", at + 1);
+            if glued[at].is_some() {
+                continue;
+            }
+            if !*asked && flags.contains(EventFlags::OUT) {
+                sockopt::socket_error(&*socket)
+                    .and_then(|result| result)
+                    .map_err(|error| refused(error.to_string()))?;
+                sockopt::set_tcp_nodelay(&*socket, true).map_err(failed("TCP_NODELAY"))?;
+                match rustix::net::send(&*socket, &request, SendFlags::NOSIGNAL) {
+                    Ok(sent) if sent == request.len() => *asked = true,
+                    result => return Err(refused(format!("sending the request: {result:?}"))),
+                }
+            }
+            let mut buffer = [0; 4096];
+            match rustix::net::recv(&*socket, &mut buffer[..], RecvFlags::empty()) {
+                Ok((0, _)) => {
+                    return Err(refused(format!(
+                        "closed after {:?}",
+                        String::from_utf8_lossy(head)
+                    )));
+                }
+                Ok((read, _)) => head.extend_from_slice(&buffer[..read]),
+                Err(Errno::AGAIN) => {}
+                Err(error) => return Err(refused(error.to_string())),
+            }
+            if let Some(end) = wire::head_end(head) {
+                let rest = head.split_off(end);
+                let text = String::from_utf8_lossy(head);
+                let accepted = text.starts_with("HTTP/1.1 101 ")
+                    && wire::field(&text, "sec-websocket-accept") == Some(&accept)
+                    && wire::field(&text, "sec-websocket-extensions").is_none();
+                if !accepted {
+                    let body = String::from_utf8_lossy(&rest);
+                    return Err(refused(format!("{} {}", text.trim_end(), body.trim_end())));
+                }
+                epoll::delete(&epoll, &*socket).map_err(failed("epoll_ctl"))?;
+                glued[at] = Some(rest);
+                done += 1;
+                progress = Instant::now();
+            } else if head.len() > HEAD_BYTES_MAX {
+                return Err(refused("its head doesn't end".into()));
+            }
+        }
+        if progress.elapsed() > PATIENCE {
+            return Err(format!(
+                "only {done} of {count} connections opened, none in the last {PATIENCE:?}"
+            ));
+        }
+    }
+    let opened = opening.into_iter().zip(glued);
+    Ok(opened
+        .map(|((socket, ..), glued)| Open { socket, glued: glued.unwrap_or_default() })
+        .collect())
+}
+
+/// Waits for events, at most so long; -1 is for ever.
+pub fn wait(
+    epoll: &OwnedFd,
+    events: &mut Vec<epoll::Event>,
+    at_most_ms: i64,
+) -> Result<(), String> {
+    events.clear();
+    let timeout = rustix::time::Timespec {
+        tv_sec: at_most_ms / 1000,
+        tv_nsec: at_most_ms % 1000 * 1_000_000,
+    };
+    let timeout = (at_most_ms >= 0).then_some(&timeout);
+    match epoll::wait(epoll, rustix::buffer::spare_capacity(events), timeout) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(failed("epoll_wait")(error)),
+    }
+}
+
+pub fn failed(what: &'static str) -> impl Fn(Errno) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+/// Raises the soft limit of open files to the hard one.
+pub fn raise_descriptor_limit() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused, opening the connections says what is wrong.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
+}
+
+/// One address has some 28,000 ports; a loopback target can be reached from 16 million addresses.
+struct Sources {
+    target: SocketAddr,
+    /// 127.0.0.n; 0: the kernel chooses.
+    last_byte: u8,
+}
+
+impl Sources {
+    fn new(target: SocketAddr) -> Self {
+        Self { target, last_byte: 0 }
+    }
+
+    fn connect(&mut self) -> Result<OwnedFd, Errno> {
+        loop {
+            let family =
+                if self.target.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+            let connected =
+                self.bind(&socket).and_then(|()| rustix::net::connect(&socket, &self.target));
+            match connected {
+                Ok(()) | Err(Errno::INPROGRESS) => return Ok(socket),
+                Err(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE)
+                    if self.is_loopback() && self.last_byte < 250 =>
+                {
+                    self.last_byte = self.last_byte.max(1) + 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn bind(&self, socket: &OwnedFd) -> Result<(), Errno> {
+        if self.last_byte == 0 {
+            return Ok(());
+        }
+        rustix::net::bind(socket, &SocketAddr::from((Ipv4Addr::new(127, 0, 0, self.last_byte), 0)))
+    }
+
+    fn is_loopback(&self) -> bool {
+        matches!(self.target.ip(), IpAddr::V4(address) if address.is_loopback())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_needs_no_more_than_its_port() {
+        for (text, path) in [
+            ("127.0.0.1:8765", "/ws"),
+            ("ws://127.0.0.1:8765", "/ws"),
+            ("ws://127.0.0.1:8765/", "/"),
+            ("ws://127.0.0.1:8765/chat?room=1", "/chat?room=1"),
+        ] {
+            let target = Target::parse(text).unwrap();
+            assert_eq!(
+                (target.address.to_string().as_str(), target.path.as_str()),
+                ("127.0.0.1:8765", path)
+            );
+        }
+        assert!(Target::parse("wss://127.0.0.1:8765").is_err());
+    }
+}

@@ -1,0 +1,318 @@
+//! The servers that are measured: how each is found, started, pinned and stopped.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+use crate::usage;
+
+/// The version the figures are compared with.
+pub const BUN_VERSION: &str = "1.4.5";
+const BUN_SERVER: &str = include_str!("../peers/bun.js");
+const READY_WITHIN: Duration = Duration::from_secs(10);
+const STOPPED_WITHIN: Duration = Duration::from_secs(2);
+const LAST_WORDS_BYTES: usize = 2048;
+
+/// A server that can be started.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub name: String,
+    pub version: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    /// The command as a reader would type it.
+    pub shown: String,
+}
+
+impl Peer {
+    /// The bare epoll loop of this program.
+    pub fn floor() -> Result<Self, String> {
+        Ok(Self {
+            name: "floor".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            program: std::env::current_exe().map_err(|error| error.to_string())?,
+            arguments: ["floor", "--listen", "127.0.0.1:0"].map(String::from).into(),
+            shown: "damso-bench floor --listen 127.0.0.1:0".into(),
+        })
+    }
+
+    /// `given`, else `DAMSO_BIN`, else the one that was built beside this program, else the workspace's release.
+    pub fn damso(given: Option<&str>) -> Result<Self, String> {
+        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("damso")));
+        let asked = given.map(PathBuf::from).or(std::env::var_os("DAMSO_BIN").map(PathBuf::from));
+        let program = match asked {
+            Some(path) if path.is_file() => path,
+            Some(path) => return Err(format!("{}: no such program", path.display())),
+            None => [beside, Some(workspace().join("target/release/damso"))]
+                .into_iter()
+                .flatten()
+                .find(|path| path.is_file())
+                .ok_or("not built: cargo build --release, or name it by --damso or DAMSO_BIN")?,
+        };
+        let arguments = "serve --memory --listen 127.0.0.1:0 --no-console --engine event \
+            --set limits.send_per_second=0 --set limits.commands_per_second=0 --set limits.guests_per_address=0";
+        Ok(Self {
+            name: "damso".into(),
+            version: version(&program),
+            program,
+            arguments: arguments.split_whitespace().map(String::from).collect(),
+            shown: format!("damso {}", arguments.split_whitespace().collect::<Vec<_>>().join(" ")),
+        })
+    }
+
+    /// `BUN_BIN`, else the pinned version from npm, installed under target/tools/bun the first time.
+    pub fn bun() -> Result<Self, String> {
+        let tools = workspace().join("target/tools/bun");
+        let program = match std::env::var_os("BUN_BIN") {
+            Some(path) => PathBuf::from(path),
+            None => installed_bun(&tools)?,
+        };
+        let script = tools.join("server.js");
+        std::fs::create_dir_all(&tools)
+            .and_then(|()| std::fs::write(&script, BUN_SERVER))
+            .map_err(|error| format!("{}: {error}", script.display()))?;
+        Ok(Self {
+            name: "bun".into(),
+            version: version(&program),
+            program,
+            arguments: vec!["run".into(), script.to_string_lossy().into_owned()],
+            shown: "bun run crates/bench/peers/bun.js".into(),
+        })
+    }
+
+    /// Any server: `name=command with {port}`. Without `{port}` the command has to print its http:// or ws:// address.
+    pub fn custom(definition: &str) -> Result<Self, String> {
+        let (name, command) = definition
+            .split_once('=')
+            .ok_or_else(|| format!("{definition}: expected NAME=COMMAND"))?;
+        let mut words = command.split_whitespace().map(String::from);
+        let program = words.next().ok_or_else(|| format!("{definition}: no command"))?;
+        Ok(Self {
+            name: name.into(),
+            version: String::new(),
+            program: program.into(),
+            arguments: words.collect(),
+            shown: command.into(),
+        })
+    }
+
+    /// Starts it, on one core if that is given, and waits until it can be reached.
+    pub fn start(&self, core: Option<usize>) -> Result<Running, String> {
+        let port = self
+            .arguments
+            .iter()
+            .any(|word| word.contains("{port}"))
+            .then(free_port)
+            .transpose()?;
+        let filled = |word: &String| {
+            port.map_or(word.clone(), |port| word.replace("{port}", &port.to_string()))
+        };
+        let mut command = Command::new(&self.program);
+        command.args(self.arguments.iter().map(filled));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // SAFETY: between fork and exec only two system calls are made, which is what may be done there.
+        unsafe {
+            command.pre_exec(move || {
+                // A server must not outlive a measurement that was killed.
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                if let Some(core) = core {
+                    usage::pin(core)?;
+                }
+                Ok(())
+            });
+        }
+        let failed = |why: String| format!("{}: {why}", self.name);
+        let mut child = command
+            .spawn()
+            .map_err(|error| failed(format!("{}: {error}", self.program.display())))?;
+        let (addresses, last_words) = listen_to(&mut child);
+        let mut running = Running { child, address: String::new(), last_words };
+        running.address = match port {
+            Some(port) => running.wait_for_port(port).map_err(failed)?,
+            None => addresses
+                .recv_timeout(READY_WITHIN)
+                .map_err(|_| failed(format!("printed no address. {}", running.last_words())))?,
+        };
+        Ok(running)
+    }
+}
+
+/// A server that runs until this is dropped.
+pub struct Running {
+    child: Child,
+    /// host:port
+    pub address: String,
+    last_words: Arc<Mutex<VecDeque<u8>>>,
+}
+
+impl Running {
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it wrote to stderr last.
+    pub fn last_words(&self) -> String {
+        let words = self.last_words.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        String::from_utf8_lossy(&words.iter().copied().collect::<Vec<_>>()).trim().to_owned()
+    }
+
+    fn wait_for_port(&mut self, port: u16) -> Result<String, String> {
+        let begun = Instant::now();
+        while begun.elapsed() < READY_WITHIN {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Ok(format!("127.0.0.1:{port}"));
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("ended with {status}. {}", self.last_words()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(format!("nothing listens on port {port}. {}", self.last_words()))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may be gone already; then there is nothing to stop.
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32)
+            && let Ok(None) = self.child.try_wait()
+        {
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+            wait(&mut self.child, STOPPED_WITHIN);
+        }
+    }
+}
+
+/// Waits for the end, and brings it about when it takes too long.
+fn wait(child: &mut Child, within: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < within {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Reads both outputs to their end: the addresses it prints, and its last words.
+fn listen_to(child: &mut Child) -> (mpsc::Receiver<String>, Arc<Mutex<VecDeque<u8>>>) {
+    let (sender, addresses) = mpsc::channel();
+    let last_words = Arc::new(Mutex::new(VecDeque::new()));
+    if let Some(stdout) = child.stdout.take() {
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some(address) = printed_address(&line) {
+                    // Only the first is waited for.
+                    let _ = sender.send(address.to_owned());
+                }
+            }
+        });
+    }
+    if let Some(mut stderr) = child.stderr.take() {
+        let words = last_words.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 512];
+            while let Ok(read @ 1..) = stderr.read(&mut buffer) {
+                let mut words = words.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                words.extend(&buffer[..read]);
+                let surplus = words.len().saturating_sub(LAST_WORDS_BYTES);
+                words.drain(..surplus);
+            }
+        });
+    }
+    (addresses, last_words)
+}
+
+fn printed_address(line: &str) -> Option<&str> {
+    let rest = ["http://", "ws://"].iter().find_map(|scheme| Some(line.split_once(scheme)?.1))?;
+    let end =
+        rest.find(|letter: char| letter == '/' || letter.is_whitespace()).unwrap_or(rest.len());
+    rest[..end].contains(':').then_some(&rest[..end])
+}
+
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    Ok(listener.map_err(|error| error.to_string())?.port())
+}
+
+fn version(program: &Path) -> String {
+    let spawned = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = spawned else { return String::new() };
+    wait(&mut child, STOPPED_WITHIN);
+    let mut text = String::new();
+    let read = child.stdout.take().map(|mut stdout| stdout.read_to_string(&mut text));
+    let line = text.lines().next().unwrap_or_default();
+    // `damso 0.1.0` or `1.4.5`
+    read.and_then(|_| line.split(' ').next_back()).unwrap_or_default().to_owned()
+}
+
+fn installed_bun(tools: &Path) -> Result<PathBuf, String> {
+    #[cfg(target_arch = "x86_64")]
+    let package =
+        if is_x86_feature_detected!("avx2") { "bun-linux-x64" } else { "bun-linux-x64-baseline" };
+    #[cfg(not(target_arch = "x86_64"))]
+    let package = "bun-linux-aarch64";
+    let program = tools.join("node_modules/@oven").join(package).join("bin/bun");
+    if program.is_file() && version(&program) == BUN_VERSION {
+        return Ok(program);
+    }
+    eprintln!("installing Bun {BUN_VERSION} under target/tools/bun");
+    std::fs::create_dir_all(tools).map_err(|error| format!("{}: {error}", tools.display()))?;
+    let output = Command::new("npm")
+        .args([
+            "install",
+            "--no-save",
+            "--no-package-lock",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+        ])
+        .arg("--prefix")
+        .arg(tools)
+        .arg(format!("@oven/{package}@{BUN_VERSION}"))
+        .output()
+        .map_err(|error| format!("npm: {error}"))?;
+    if !output.status.success() || !program.is_file() {
+        return Err(format!("npm install: {}", String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    Ok(program)
+}
+
+/// The folder above that holds this crate; the current one when this runs elsewhere.
+fn workspace() -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let root = here.ancestors().find(|folder| folder.join("crates/bench/Cargo.toml").is_file());
+    root.unwrap_or(&here).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_stands_in_the_first_line_that_has_one() {
+        for (line, address) in [
+            ("damso listening on http://127.0.0.1:8765", Some("127.0.0.1:8765")),
+            ("listening on ws://[::1]:80/ws now", Some("[::1]:80")),
+            ("see http://example.org/", None),
+            ("ready", None),
+        ] {
+            assert_eq!(printed_address(line), address);
+        }
+    }
+}
