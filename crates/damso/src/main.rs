@@ -1,2 +1,24 @@
-//! damso
-fn main() {}
+//! `damso`: a chat server in one binary.
+
+use damso::args::{self, Action};
+use damso::{echo, process, serve};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = match args::parse(std::env::args_os()) {
+        Ok(Action::Print(text)) => {
+            process::print(&text);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Action::Serve(args)) => serve::run(&args),
+        Ok(Action::Echo(args)) => echo::run(&args),
+        Err(usage) => Err(usage),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            process::complain(&format!("damso: {}", failure.sentence));
+            ExitCode::from(failure.code)
+        }
+    }
+}

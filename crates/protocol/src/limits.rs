@@ -27,8 +27,6 @@ pub struct Limits {
     /// Guests from one address: `-1` stands for 20 from public addresses and 200 from loopback
     /// and private ones (a classroom shares one). Default -1; 0: no limit.
     pub guests_per_address: i64,
-    /// Connections in all. Default 0: as many as there are descriptors.
-    pub connections: u32,
     /// Longest head of an HTTP request, in bytes. Default 16,384.
     pub head_bytes: u32,
     /// Seconds in which a request's head has to be complete. Default 10.
@@ -52,7 +50,6 @@ impl Default for Limits {
             commands_per_second: 5.0,
             commands_in_flight: 16,
             guests_per_address: -1,
-            connections: 0,
             head_bytes: 16_384,
             head_seconds: 10,
             ping_seconds: 25,

@@ -1,0 +1,207 @@
+//! The command line, as typed. What it means is resolved in [`crate::config`].
+
+use crate::process::Failure;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Action {
+    /// Print this and end.
+    Print(String),
+    /// Run the chat.
+    Serve(ServeArgs),
+    /// Run the echo server.
+    Echo(EchoArgs),
+}
+
+#[derive(Parser, Debug)]
+#[command(
+    name = "damso",
+    version,
+    about = "A chat for your group, in one binary",
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Run the chat (this is what damso does without a verb)
+    Serve(ServeArgs),
+    /// Send every WebSocket message back, for conformance suites
+    #[command(hide = true)]
+    Echo(EchoArgs),
+    /// Show help; `damso help all` shows everything
+    Help {
+        /// `all`, for everything
+        topic: Option<String>,
+    },
+}
+
+/// Flags of `damso serve`, as typed.
+#[derive(Args, Debug, Default, Clone)]
+pub struct ServeArgs {
+    /// Where to listen; may be given more than once; port 0 picks one
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Vec<String>,
+    /// Listen on the network address too, and print a QR code
+    #[arg(long)]
+    pub lan: bool,
+    /// Keep nothing on disk
+    #[arg(long)]
+    pub memory: bool,
+    /// How to serve connections: event or threads
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub engine: Option<String>,
+    /// How many loops the event engine runs
+    #[arg(long, value_name = "N", hide = true)]
+    pub shards: Option<usize>,
+    /// Let pages of this origin use the chat; * lets all
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
+    /// Serve under this host name too
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub allow_host: Vec<String>,
+    /// Read settings from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Set any setting
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// What to log on stderr: error, warn, info or debug
+    #[arg(long, value_name = "LEVEL", hide = true)]
+    pub log: Option<String>,
+    /// Don't read lines from stdin
+    #[arg(long, hide = true)]
+    pub no_console: bool,
+}
+
+/// Flags of `damso echo`, as typed.
+#[derive(Args, Debug, Default, Clone)]
+pub struct EchoArgs {
+    /// Where to listen; may be given more than once; port 0 picks one
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Vec<String>,
+    /// How to serve connections: event or threads
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<String>,
+    /// What to log on stderr: error, warn, info or debug
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<String>,
+}
+
+/// Reads a command line, whose first word is the program's name.
+///
+/// # Errors
+/// One sentence about what can't be understood.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Action, Failure> {
+    let matches = match Cli::command().try_get_matches_from(words) {
+        Ok(matches) => matches,
+        Err(error) => return not_an_action(&error),
+    };
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| usage(&error))?;
+    match cli.verb {
+        None => Ok(Action::Serve(cli.serve)),
+        Some(Verb::Serve(args)) => Ok(Action::Serve(args)),
+        Some(Verb::Echo(args)) => Ok(Action::Echo(args)),
+        Some(Verb::Help { topic: None }) => {
+            Ok(Action::Print(Cli::command().render_help().to_string()))
+        }
+        Some(Verb::Help { topic: Some(topic) }) if topic == "all" => Ok(Action::Print(help_all())),
+        Some(Verb::Help { topic: Some(topic) }) => {
+            Err(Failure::usage(format!("there is no help on {topic:?}; try damso help all")))
+        }
+    }
+}
+
+fn help_all() -> String {
+    let shown = |command: clap::Command| command.mut_args(|arg| arg.hide(false)).hide(false);
+    let mut command = shown(Cli::command()).mut_subcommands(shown);
+    command.build();
+    let mut text = command.render_help().to_string();
+    let echo = command.find_subcommand_mut("echo").map(clap::Command::render_help);
+    if let Some(echo) = echo {
+        text.push_str(&format!("\ndamso echo: {echo}"));
+    }
+    text.push_str("\nSettings of --config, --set and the environment (DAMSO_SECTION_KEY):\n");
+    text.push_str(&crate::config::reference());
+    text
+}
+
+fn not_an_action(error: &clap::Error) -> Result<Action, Failure> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Action::Print(error.to_string())),
+        _ => Err(usage(error)),
+    }
+}
+
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or("this command line can't be understood");
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    Failure::usage(format!("{first}; see damso --help"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Action, Failure> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn serve_is_what_damso_does_without_a_verb() {
+        for line in
+            ["damso --memory --listen 127.0.0.1:0", "damso serve --memory --listen 127.0.0.1:0"]
+        {
+            let Ok(Action::Serve(args)) = parsed(line) else { panic!("{line}") };
+            assert!(args.memory);
+            assert_eq!(args.listen, ["127.0.0.1:0"]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_one_sentence_and_code_2() {
+        for line in
+            ["damso --no-such-flag", "damso juggle", "damso help juggling", "damso echo --lan"]
+        {
+            let failure = parsed(line).unwrap_err();
+            assert_eq!(failure.code, 2);
+            assert_eq!(failure.sentence.lines().count(), 1, "{}", failure.sentence);
+        }
+    }
+
+    #[test]
+    fn help_fits_a_terminal_and_help_all_names_every_flag() {
+        let Ok(Action::Print(help)) = parsed("damso --help") else { panic!() };
+        assert!(help.lines().count() <= 24, "{help}");
+        let Ok(Action::Print(all)) = parsed("damso help all") else { panic!() };
+        for word in [
+            "--listen",
+            "--lan",
+            "--memory",
+            "--engine",
+            "--shards",
+            "--allow-origin",
+            "--allow-host",
+            "--config",
+            "--set",
+            "--log",
+            "--no-console",
+            "echo",
+            "limits.send_per_second",
+            "server.listen",
+        ] {
+            assert!(all.contains(word), "{word} is missing from:\n{all}");
+        }
+    }
+}

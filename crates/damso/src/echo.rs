@@ -1,0 +1,50 @@
+//! `damso echo`: every WebSocket message goes back to its sender. For conformance suites.
+
+use crate::args::EchoArgs;
+use crate::config::Config;
+use crate::engine::{self, Links};
+use crate::http::upgrade::Door;
+use crate::lang::Lang;
+use crate::process::{self, Failure};
+use crate::serve;
+use crate::session::Context;
+use crate::shard::ToShard;
+use std::sync::{Arc, mpsc};
+
+/// The longest message an echo takes, in bytes: conformance suites send 16 MiB.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// Runs the echo server until it is asked to stop.
+///
+/// # Errors
+/// What kept it from starting.
+pub fn run(args: &EchoArgs) -> Result<(), Failure> {
+    let config = Config::of_echo(args)?;
+    process::log_to_stderr(config.log);
+    process::raise_descriptor_limit();
+    process::end_on_panic();
+    let listening = crate::listen::listen(&config.listen, false)?;
+    let mut engine_config = serve::websocket_config(&config.limits);
+    engine_config.limits.frame_bytes = MESSAGE_BYTES_MAX as u64;
+    engine_config.limits.message_bytes = MESSAGE_BYTES_MAX;
+    let context = Arc::new(Context::new(Door::Echo, engine_config, config.limits));
+    let links = Links {
+        context,
+        hub: Arc::new(|_| {}),
+        // An echo answers pages itself, so nothing is handed over.
+        http: Arc::new(|newcomer, _| drop(newcomer)),
+    };
+    let running = engine::start(config.engine, config.shards, listening.listeners, links)
+        .map_err(|error| Failure::other(format!("the engine can't start: {error}")))?;
+    serve::announce(&listening.urls);
+    let (stop, stopped) = mpsc::channel();
+    serve::spawn_runtime("signals", process::watch_signals(stop))?;
+    // The sender lives as long as the signals are watched.
+    let _ = stopped.recv();
+    for shard in &running.shards {
+        shard.give(vec![ToShard::Stop]);
+    }
+    serve::join(running.threads);
+    process::print(serve::stopped_sentence(Lang::of_environment()));
+    Ok(())
+}

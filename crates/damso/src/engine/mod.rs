@@ -1,0 +1,106 @@
+//! Engines own sockets and wait; nothing else. Both run the same shards' logic and the same tests.
+
+pub mod event;
+pub mod threads;
+
+use crate::session::Context;
+use crate::shard::{Newcomer, ShardHandle};
+use damso_chat::hub::Input;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tracing::warn;
+
+/// After running out of descriptors or memory, accepting rests so long.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a stopping engine waits for its connections to end.
+const STOP_MAX: Duration = Duration::from_secs(2);
+
+/// Which engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A readiness loop in shards: the modern `select`.
+    Event,
+    /// A thread per connection.
+    Threads,
+}
+
+/// Where an engine's connections lead.
+#[derive(Clone)]
+pub struct Links {
+    /// What sessions share.
+    pub context: Arc<Context>,
+    /// Takes batches of inputs; none where there is nothing behind (`damso echo`).
+    pub hub: Arc<dyn Fn(Vec<Input>) + Send + Sync>,
+    /// Takes connections that ask for a page: the socket, its peer and what it has sent.
+    pub http: Arc<dyn Fn(Newcomer, Vec<u8>) + Send + Sync>,
+}
+
+/// An engine that runs.
+pub struct Running {
+    /// Its shards, by their index.
+    pub shards: Vec<ShardHandle>,
+    /// Its threads; they end after a stop.
+    pub threads: Vec<JoinHandle<()>>,
+}
+
+/// Starts an engine on listeners (bound, non-blocking).
+///
+/// # Errors
+/// Whatever the system has against it.
+pub fn start(
+    kind: Kind,
+    shards: usize,
+    listeners: Vec<TcpListener>,
+    links: Links,
+) -> io::Result<Running> {
+    match kind {
+        Kind::Event => event::start(shards, listeners, links),
+        Kind::Threads => threads::start(listeners, links),
+    }
+}
+
+/// What came of an attempt to accept.
+enum Accepted {
+    /// A connection.
+    Socket(std::net::TcpStream, SocketAddr),
+    /// Nobody is waiting.
+    Nobody,
+    /// A connection that was gone before it was taken in; others may wait.
+    Gone,
+    /// The system has no descriptor or memory for it: rest for [`ACCEPT_PAUSE`].
+    Rest,
+}
+
+/// Takes in one connection. No error of it ends a server: each is logged, and accepting goes on,
+/// after a rest where the system has run out of something.
+fn accept(listener: &TcpListener) -> Accepted {
+    match listener.accept() {
+        Ok((socket, peer)) => {
+            let ready = socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true));
+            match ready {
+                Ok(()) => Accepted::Socket(socket, peer),
+                Err(_) => Accepted::Gone,
+            }
+        }
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock => Accepted::Nobody,
+            io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => Accepted::Gone,
+            _ => {
+                use rustix::io::Errno;
+                let out = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+                if out.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
+                    warn!(%error, "cannot take in another connection; trying again");
+                    Accepted::Rest
+                } else {
+                    // accept(2): errors that are pending on the new socket come out here too.
+                    warn!(%error, "a connection could not be taken in");
+                    Accepted::Gone
+                }
+            }
+        },
+    }
+}

@@ -1,0 +1,279 @@
+//! A thread a connection. Each waits for its socket and for its mailbox, and is the only one that
+//! writes to its socket. One more thread accepts, and one runs the relay that feeds the mailboxes.
+
+use super::{ACCEPT_PAUSE, Accepted, Links, Running, STOP_MAX, accept};
+use crate::relay::{Desktop, Mailbox, Relay, ToRelay};
+use crate::session::Fate;
+use crate::shard::{Newcomer, ShardHandle, ToShard};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+use tracing::warn;
+
+/// What one read may bring, in bytes.
+const READ_BYTES: usize = 16 * 1024;
+/// The stack of a connection's thread, in bytes: nothing recursive runs there.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Starts the relay and the acceptor; each connection will get its thread.
+///
+/// # Errors
+/// Whatever the system has against it.
+pub fn start(listeners: Vec<TcpListener>, links: Links) -> io::Result<Running> {
+    let (sender, receiver) = mpsc::channel();
+    let give = {
+        let sender = sender.clone();
+        // A relay that has ended takes nothing, and nothing is owed to it.
+        Arc::new(move |messages: Vec<ToRelay>| drop(sender.send(messages)))
+    };
+    let handle = {
+        let give = give.clone();
+        ShardHandle::new(move |batch: Vec<ToShard>| {
+            give(batch.into_iter().map(ToRelay::Shard).collect());
+        })
+    };
+    let stop = Arc::new(Bell::new()?);
+    let mut threads = Vec::new();
+    let acceptor = thread::Builder::new().name("accept".into());
+    threads.push(acceptor.spawn({
+        let (handle, stop) = (handle.clone(), stop.clone());
+        move || accept_all(&listeners, &handle, &stop)
+    })?);
+    let relay = Arc::new(move |message| give(vec![message]));
+    let fan_out = thread::Builder::new().name("fan-out".into());
+    threads.push(fan_out.spawn(move || run_relay(&receiver, &links, relay, &stop))?);
+    Ok(Running { shards: vec![handle], threads })
+}
+
+/// Wakes a thread that polls: an eventfd, or a pipe where there is none.
+struct Bell {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    event: OwnedFd,
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pipe: (OwnedFd, OwnedFd),
+}
+
+impl Bell {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn new() -> io::Result<Self> {
+        use rustix::event::{EventfdFlags, eventfd};
+        Ok(Self { event: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn new() -> io::Result<Self> {
+        use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
+        let pipe = rustix::pipe::pipe()?;
+        for end in [&pipe.0, &pipe.1] {
+            fcntl_setfd(end, FdFlags::CLOEXEC)?;
+            ioctl_fionbio(end, true)?;
+        }
+        Ok(Self { pipe })
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn ends(&self) -> (&OwnedFd, &OwnedFd) {
+        (&self.event, &self.event)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn ends(&self) -> (&OwnedFd, &OwnedFd) {
+        (&self.pipe.0, &self.pipe.1)
+    }
+
+    fn ring(&self) {
+        // If it can't take more, it is ringing already.
+        let _ = rustix::io::write(self.ends().1, &1_u64.to_ne_bytes());
+    }
+
+    fn silence(&self) {
+        let _ = rustix::io::read(self.ends().0, &mut [0; 64]);
+    }
+}
+
+fn run_relay(
+    receiver: &mpsc::Receiver<Vec<ToRelay>>,
+    links: &Links,
+    give: Arc<dyn Fn(ToRelay) + Send + Sync>,
+    stop: &Bell,
+) {
+    let mut relay = Relay::new(&links.context);
+    let mut stop_by: Option<Instant> = None;
+    loop {
+        let first = match stop_by {
+            None => receiver.recv().ok(),
+            Some(by) => receiver.recv_timeout(by.saturating_duration_since(Instant::now())).ok(),
+        };
+        for batch in first.into_iter().chain(receiver.try_iter()) {
+            for message in batch {
+                if let Some(newcomer) = relay.take(message) {
+                    hire(&mut relay, newcomer, links, &give);
+                }
+            }
+        }
+        relay.settle();
+        if relay.is_stopping() {
+            stop.ring();
+            let by = *stop_by.get_or_insert(Instant::now() + STOP_MAX);
+            if relay.is_empty() || by <= Instant::now() {
+                return;
+            }
+        }
+    }
+}
+
+/// Starts a connection's thread.
+fn hire(
+    relay: &mut Relay,
+    mut newcomer: Newcomer,
+    links: &Links,
+    give: &Arc<dyn Fn(ToRelay) + Send + Sync>,
+) {
+    let bell = match Bell::new() {
+        Ok(bell) => Arc::new(bell),
+        Err(error) => return warn!(%error, "a connection could not be taken in"),
+    };
+    let mailbox = {
+        let bell = bell.clone();
+        Arc::new(Mailbox::new(move || bell.ring()))
+    };
+    let id = relay.open(mailbox.clone());
+    let (links, given) = (links.clone(), give.clone());
+    let name = thread::Builder::new().name("connection".into()).stack_size(STACK_BYTES);
+    let started = name.spawn(move || {
+        let now = Instant::now();
+        let context = links.context.clone();
+        let desktop = Desktop::new(id, &mut newcomer, context, mailbox, given, now);
+        serve(desktop, newcomer, &bell, &links);
+    });
+    if let Err(error) = started {
+        warn!(%error, "a connection got no thread");
+        relay.take(ToRelay::Ended(id));
+    }
+}
+
+fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
+    let Newcomer { socket, peer, .. } = newcomer;
+    let mut buffer = vec![0; READ_BYTES];
+    let mut shut_down = false;
+    loop {
+        let now = Instant::now();
+        let mut failed = false;
+        let fate = desktop.settle(|bytes| write(&socket, bytes, &mut failed), &*links.hub, now);
+        if failed {
+            desktop.lost("the connection was reset");
+            continue;
+        }
+        match fate {
+            Fate::Stay => {}
+            Fate::ShutDown if shut_down => {}
+            Fate::ShutDown => {
+                // It may be gone already, which reading will tell.
+                let _ = socket.shutdown(Shutdown::Write);
+                shut_down = true;
+            }
+            Fate::Drop => {
+                // Closed before the place is free again.
+                drop(socket);
+                desktop.depart(&*links.hub);
+                return;
+            }
+            Fate::HandOver => {
+                let request = desktop.depart(&*links.hub).into_request();
+                (links.http)(Newcomer { socket, peer, opened: None }, request);
+                return;
+            }
+        }
+        let mut interest = PollFlags::empty();
+        interest.set(PollFlags::IN, desktop.wants_read());
+        interest.set(PollFlags::OUT, desktop.wants_write());
+        let timeout = desktop.deadline().map(|due| due.saturating_duration_since(now));
+        let (ready, rung) = wait(&socket, interest, bell, timeout);
+        let now = Instant::now();
+        if rung {
+            bell.silence();
+            desktop.empty_mailbox(now);
+        }
+        if ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+            match (&socket).read(&mut buffer) {
+                Ok(0) => desktop.receive_eof(now),
+                Ok(count) => desktop.receive(&mut buffer[..count], now),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+                    _ => desktop.lost("the connection was reset"),
+                },
+            }
+        }
+        desktop.handle_timeout(now);
+    }
+}
+
+/// Waits for the socket or the bell; what the socket is ready for, and whether the bell rang.
+fn wait(
+    socket: &TcpStream,
+    interest: PollFlags,
+    bell: &Bell,
+    timeout: Option<Duration>,
+) -> (PollFlags, bool) {
+    let bell = bell.ends().0.as_fd();
+    let mut fds = [PollFd::from_borrowed_fd(bell, PollFlags::IN), PollFd::new(socket, interest)];
+    let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
+    if poll(&mut fds, timeout.as_ref()).is_err() {
+        return (PollFlags::empty(), false);
+    }
+    (fds[1].revents(), !fds[0].revents().is_empty())
+}
+
+/// How many bytes the socket takes now.
+fn write(mut socket: &TcpStream, bytes: &[u8], failed: &mut bool) -> usize {
+    loop {
+        match socket.write(bytes) {
+            Ok(count) => return count,
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => return 0,
+                io::ErrorKind::Interrupted => {}
+                _ => {
+                    *failed = true;
+                    return bytes.len();
+                }
+            },
+        }
+    }
+}
+
+fn accept_all(listeners: &[TcpListener], handle: &ShardHandle, stop: &Bell) {
+    loop {
+        let mut fds: Vec<PollFd<'_>> =
+            listeners.iter().map(|listener| PollFd::new(listener, PollFlags::IN)).collect();
+        fds.push(PollFd::new(stop.ends().0, PollFlags::IN));
+        if poll(&mut fds, None).is_err() {
+            continue;
+        }
+        if fds.last().is_some_and(|fd| !fd.revents().is_empty()) {
+            return;
+        }
+        for listener in listeners {
+            loop {
+                match accept(listener) {
+                    Accepted::Nobody => break,
+                    Accepted::Gone => {}
+                    Accepted::Socket(socket, peer) => {
+                        let newcomer = Newcomer { socket, peer, opened: None };
+                        handle.give(vec![ToShard::Adopt(newcomer)]);
+                    }
+                    Accepted::Rest => {
+                        let pause = Timespec::try_from(ACCEPT_PAUSE).ok();
+                        let mut only_stop = [PollFd::new(stop.ends().0, PollFlags::IN)];
+                        // Ends early at a stop, which the next loop sees.
+                        let _ = poll(&mut only_stop, pause.as_ref());
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,520 @@
+//! From an event to bytes, and from bytes to every subscriber of its room.
+//!
+//! A shard keeps a [`Feed`] for each room with local subscribers: a ring of recent events, each
+//! encoded at most once per encoding, by whoever needs it first. A subscriber is a cursor, not a
+//! queue: it is *live* (has everything up to the head) or *behind* (with the next `seq` it
+//! hasn't got). All that one iteration of the engine brings for a room is one contiguous batch,
+//! and a live subscriber gets it in one send. One that takes only a part of it is behind from
+//! then on: what it has cost is a place in an array and, where the cut fell inside a frame, a
+//! reference to that one frame. When its socket drains it is fed from the ring, as fast as it
+//! reads, until it is live again.
+//!
+//! Nothing here knows sockets: bytes go through an [`Outlet`].
+
+use damso_chat::Event;
+use damso_protocol::{RoomId, plain};
+use damso_websocket::{deflate::Deflater, frame};
+use std::cell::OnceCell;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, OnceLock};
+
+/// The most that goes to one subscriber in one send, in bytes. A cap by bytes, never by messages:
+/// fewer sends is what makes fan-out cheap.
+const BATCH_BYTES_MAX: usize = 256 * 1024;
+
+/// Lines shorter than this, in bytes, go out as they are even where deflate was agreed: they
+/// would hardly shrink.
+const DEFLATE_BYTES_MIN: usize = 160;
+
+/// How a subscriber wants its events written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encoding {
+    /// The plain dialect's lines.
+    Plain,
+    /// The same, where permessage-deflate was agreed.
+    PlainDeflated,
+}
+
+const ENCODINGS: [Encoding; 2] = [Encoding::Plain, Encoding::PlainDeflated];
+
+/// An event on its way out, with the frames that were made of it so far. Shared by all shards.
+pub struct Published {
+    room: RoomId,
+    seq: u64,
+    event: Arc<Event>,
+    frames: [OnceLock<Arc<[u8]>>; ENCODINGS.len()],
+}
+
+impl Published {
+    /// Wraps an event for delivery; none if it stands in no room's log.
+    pub fn new(event: Arc<Event>) -> Option<Self> {
+        let (room, seq) = event.place()?;
+        let (room, frames) = (room.clone(), [const { OnceLock::new() }; ENCODINGS.len()]);
+        Some(Self { room, seq, event, frames })
+    }
+
+    /// What happened.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The event as whole frames in one encoding; empty if this encoding has no word for it.
+    fn frame(&self, encoding: Encoding, encoder: &mut Encoder) -> &Arc<[u8]> {
+        self.frames[encoding as usize].get_or_init(|| {
+            let Event::Message(message) = &*self.event else { return Arc::default() };
+            encoder.line.clear();
+            plain::write_line(&mut encoder.line, &message.name, &message.text);
+            encoder.bytes.clear();
+            if encoding == Encoding::PlainDeflated && encoder.line.len() >= DEFLATE_BYTES_MIN {
+                let deflater = encoder.deflater.get_or_insert_with(|| Deflater::new(6, 15));
+                frame::server_text_deflated(&mut encoder.bytes, &encoder.line, deflater);
+            } else {
+                frame::server_text(&mut encoder.bytes, &encoder.line);
+            }
+            Arc::from(&encoder.bytes[..])
+        })
+    }
+}
+
+/// Buffers that encoding reuses.
+#[derive(Default)]
+struct Encoder {
+    line: String,
+    bytes: Vec<u8>,
+    deflater: Option<Deflater>,
+}
+
+/// Bytes for one or many subscribers.
+pub struct Batch<'a> {
+    bytes: &'a [u8],
+    shared: OnceCell<Arc<[u8]>>,
+}
+
+impl<'a> Batch<'a> {
+    /// Bytes for one subscriber alone.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, shared: OnceCell::new() }
+    }
+
+    fn whole(frame: &'a Arc<[u8]>) -> Self {
+        Self { bytes: frame, shared: OnceCell::from(frame.clone()) }
+    }
+
+    /// The bytes, to hand to a socket now.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes
+    }
+
+    /// The same bytes to keep; copied at most once for all subscribers.
+    pub fn shared(&self) -> Arc<[u8]> {
+        self.shared.get_or_init(|| Arc::from(self.bytes)).clone()
+    }
+}
+
+/// Where a shard's bytes go.
+pub trait Outlet {
+    /// Offers a batch to a slot's socket; how many of its bytes were taken. A socket that is gone
+    /// takes everything: its owner learns of the end in another way.
+    fn send(&mut self, slot: u32, batch: &Batch<'_>) -> usize;
+}
+
+/// How far [`Feeds::resume`] came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resumed {
+    /// The reader has everything and is live in all its rooms.
+    Live,
+    /// Its socket is full again; go on when it drains.
+    Blocked,
+    /// What it needs next has left the ring.
+    FellOff,
+}
+
+/// All feeds of one shard, and who reads them.
+pub struct Feeds {
+    feeds: Vec<Option<Feed>>,
+    by_room: HashMap<RoomId, usize>,
+    readers: HashMap<u32, Reader>,
+    /// Feeds with events that aren't flushed yet.
+    dirty: Vec<usize>,
+    /// Readers that couldn't take all of the last flush.
+    blocked: Vec<u32>,
+    encoder: Encoder,
+    scratch: Vec<u8>,
+    ring_bytes_max: usize,
+}
+
+/// A room's recent events and its live subscribers.
+struct Feed {
+    room: RoomId,
+    ring: VecDeque<Arc<Published>>,
+    ring_bytes: usize,
+    /// The `seq` of the newest event in the ring, or of the one before the ring's first.
+    head: u64,
+    /// Live readers have everything up to here. `flushed <= head`.
+    flushed: u64,
+    /// Slots of live readers, by encoding; dense, in no order.
+    live: [Vec<u32>; ENCODINGS.len()],
+    /// Live or behind.
+    readers: usize,
+    /// Where the next fan-out starts, so that nobody is always last.
+    rotation: usize,
+}
+
+struct Reader {
+    encoding: Encoding,
+    cursors: Vec<Cursor>,
+    /// The rest of a frame whose beginning the socket took: nothing else may go out before it.
+    partial: Option<(Arc<[u8]>, usize)>,
+    /// The last send was short. Then no cursor is live.
+    blocked: bool,
+}
+
+struct Cursor {
+    feed: usize,
+    place: Place,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    /// Has everything that was flushed; stands at this index of the feed's live array.
+    Live(usize),
+    /// Needs this `seq` next.
+    Behind(u64),
+}
+
+impl Feeds {
+    /// No feeds yet; each room's ring will keep about `ring_bytes_max` bytes.
+    pub fn new(ring_bytes_max: usize) -> Self {
+        Self {
+            feeds: Vec::new(),
+            by_room: HashMap::new(),
+            readers: HashMap::new(),
+            dirty: Vec::new(),
+            blocked: Vec::new(),
+            encoder: Encoder::default(),
+            scratch: Vec::new(),
+            ring_bytes_max,
+        }
+    }
+
+    /// Lets `slot` read `room` from `next` on. Pending events go out first, so that nobody gets
+    /// one too many or too few.
+    pub fn subscribe(
+        &mut self,
+        slot: u32,
+        encoding: Encoding,
+        room: &RoomId,
+        next: u64,
+        outlet: &mut impl Outlet,
+    ) {
+        let index = match self.by_room.get(room) {
+            Some(&index) => index,
+            None => self.add_feed(room.clone(), next),
+        };
+        self.flush_feed(index, outlet);
+        let reader = self.readers.entry(slot).or_insert_with(|| Reader {
+            encoding,
+            cursors: Vec::with_capacity(1),
+            partial: None,
+            blocked: false,
+        });
+        if reader.cursors.iter().any(|cursor| cursor.feed == index) {
+            return;
+        }
+        let Some(feed) = &mut self.feeds[index] else { return };
+        feed.readers += 1;
+        let place = if reader.blocked || next <= feed.head {
+            Place::Behind(next)
+        } else {
+            feed.join(slot, reader.encoding)
+        };
+        reader.cursors.push(Cursor { feed: index, place });
+    }
+
+    /// Forgets a slot. It may still have the rest of a frame to take: that comes back.
+    pub fn remove(&mut self, slot: u32) -> Option<(Arc<[u8]>, usize)> {
+        let reader = self.readers.remove(&slot)?;
+        for cursor in &reader.cursors {
+            let Some(feed) = &mut self.feeds[cursor.feed] else { continue };
+            feed.readers -= 1;
+            if let Place::Live(index) = cursor.place {
+                feed.leave(index, reader.encoding, &mut self.readers, cursor.feed);
+            }
+            if feed.readers == 0 {
+                self.by_room.remove(&feed.room);
+                self.feeds[cursor.feed] = None;
+            }
+        }
+        reader.partial
+    }
+
+    /// Takes in an event; it goes out with the next [`Feeds::flush`].
+    pub fn deliver(&mut self, published: Arc<Published>) {
+        let Some(&index) = self.by_room.get(&published.room) else { return };
+        let Some(feed) = &mut self.feeds[index] else { return };
+        // A room's log has no hole, and the way from the hub to here keeps its order.
+        debug_assert_eq!(published.seq, feed.head + 1);
+        if feed.head == feed.flushed {
+            self.dirty.push(index);
+        }
+        feed.head = published.seq;
+        feed.ring_bytes += weight(&published);
+        feed.ring.push_back(published);
+    }
+
+    /// Sends what is pending to every live reader, small rooms first: they don't wait behind
+    /// large ones. Returns the slots whose sockets are full now.
+    pub fn flush(&mut self, outlet: &mut impl Outlet) -> Vec<u32> {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        if dirty.len() > 1 {
+            dirty.sort_by_key(|&index| self.feeds[index].as_ref().map_or(0, |feed| feed.readers));
+        }
+        for &index in &dirty {
+            self.flush_feed(index, outlet);
+        }
+        dirty.clear();
+        self.dirty = dirty;
+        std::mem::take(&mut self.blocked)
+    }
+
+    /// The socket of `slot` took less than it was given: until [`Feeds::resume`] nothing is
+    /// sent to it from here.
+    pub fn block(&mut self, slot: u32) {
+        let Some(reader) = self.readers.get_mut(&slot) else { return };
+        if std::mem::replace(&mut reader.blocked, true) {
+            return;
+        }
+        for at in 0..reader.cursors.len() {
+            // The map is borrowed anew each time, since leaving moves another reader's place.
+            let Some(reader) = self.readers.get_mut(&slot) else { return };
+            let (encoding, cursor) = (reader.encoding, &mut reader.cursors[at]);
+            let (index, place) = (cursor.feed, cursor.place);
+            let Some(feed) = &mut self.feeds[index] else { continue };
+            if let Place::Live(position) = place {
+                cursor.place = Place::Behind(feed.flushed + 1);
+                feed.leave(position, encoding, &mut self.readers, index);
+            }
+        }
+    }
+
+    /// Sends the rest of a frame that `slot` has taken the beginning of; whether nothing of it
+    /// is left, so that other bytes may follow.
+    pub fn finish_frame(&mut self, slot: u32, outlet: &mut impl Outlet) -> bool {
+        let Some(reader) = self.readers.get_mut(&slot) else { return true };
+        let Some((frame, taken)) = &mut reader.partial else { return true };
+        *taken += outlet.send(slot, &Batch::of(&frame[*taken..]));
+        if *taken < frame.len() {
+            return false;
+        }
+        reader.partial = None;
+        true
+    }
+
+    /// Feeds a reader from the rings until it is live or its socket is full. To be called after
+    /// [`Feeds::flush`], when its socket has room.
+    pub fn resume(&mut self, slot: u32, outlet: &mut impl Outlet) -> Resumed {
+        if !self.finish_frame(slot, outlet) {
+            return Resumed::Blocked;
+        }
+        let Some(reader) = self.readers.get_mut(&slot) else { return Resumed::Live };
+        let encoding = reader.encoding;
+        for cursor in &mut reader.cursors {
+            let Place::Behind(mut next) = cursor.place else { continue };
+            let Some(feed) = &mut self.feeds[cursor.feed] else { continue };
+            debug_assert_eq!(feed.flushed, feed.head);
+            if next < feed.first() {
+                return Resumed::FellOff;
+            }
+            while next <= feed.head {
+                let (end, batch) =
+                    feed.gather(next, encoding, &mut self.encoder, &mut self.scratch);
+                let (len, taken) = (batch.bytes().len(), outlet.send(slot, &batch));
+                if taken < len {
+                    let (next, partial) = feed.locate(next, taken, encoding, &mut self.encoder);
+                    cursor.place = Place::Behind(next);
+                    reader.partial = partial;
+                    reader.blocked = true;
+                    return Resumed::Blocked;
+                }
+                next = end;
+            }
+            cursor.place = feed.join(slot, encoding);
+        }
+        reader.blocked = false;
+        Resumed::Live
+    }
+
+    fn add_feed(&mut self, room: RoomId, next: u64) -> usize {
+        let feed = Feed {
+            room: room.clone(),
+            ring: VecDeque::new(),
+            ring_bytes: 0,
+            head: next - 1,
+            flushed: next - 1,
+            live: [const { Vec::new() }; ENCODINGS.len()],
+            readers: 0,
+            rotation: 0,
+        };
+        let index = match self.feeds.iter().position(Option::is_none) {
+            Some(index) => index,
+            None => {
+                self.feeds.push(None);
+                self.feeds.len() - 1
+            }
+        };
+        self.feeds[index] = Some(feed);
+        self.by_room.insert(room, index);
+        index
+    }
+
+    fn flush_feed(&mut self, index: usize, outlet: &mut impl Outlet) {
+        let Some(feed) = &mut self.feeds[index] else { return };
+        let mut short: Vec<(u32, u64, Option<(Arc<[u8]>, usize)>)> = Vec::new();
+        for encoding in ENCODINGS {
+            let mut next = feed.flushed + 1;
+            while next <= feed.head && !feed.live[encoding as usize].is_empty() {
+                let (end, batch) =
+                    feed.gather(next, encoding, &mut self.encoder, &mut self.scratch);
+                let len = batch.bytes().len();
+                let live = &feed.live[encoding as usize];
+                let (before, after) = live.split_at(feed.rotation % live.len());
+                let mut cut: Vec<(u32, usize)> = Vec::new();
+                for &slot in after.iter().chain(before) {
+                    let taken = outlet.send(slot, &batch);
+                    if taken < len {
+                        cut.push((slot, taken));
+                    }
+                }
+                for (slot, taken) in cut {
+                    let (next, partial) = feed.locate(next, taken, encoding, &mut self.encoder);
+                    // Out of the array now, so that it doesn't get this flush's next batch.
+                    let cursor = self.readers.get(&slot).and_then(|reader| {
+                        reader.cursors.iter().find(|cursor| cursor.feed == index)
+                    });
+                    if let Some(&Cursor { place: Place::Live(position), .. }) = cursor {
+                        feed.leave(position, encoding, &mut self.readers, index);
+                    }
+                    short.push((slot, next, partial));
+                }
+                next = end;
+            }
+        }
+        feed.rotation = feed.rotation.wrapping_add(1);
+        feed.flushed = feed.head;
+        feed.trim(self.ring_bytes_max);
+        for (slot, next, partial) in short {
+            if let Some(reader) = self.readers.get_mut(&slot) {
+                for cursor in reader.cursors.iter_mut().filter(|cursor| cursor.feed == index) {
+                    cursor.place = Place::Behind(next);
+                }
+                reader.partial = partial;
+            }
+            self.block(slot);
+            self.blocked.push(slot);
+        }
+    }
+}
+
+impl Feed {
+    /// The `seq` of the oldest event in the ring, or the next one if it is empty.
+    fn first(&self) -> u64 {
+        self.head + 1 - self.ring.len() as u64
+    }
+
+    /// Everything from `next` on, up to a cap, as one contiguous piece; and the `seq` after it.
+    /// `next` must be in the ring.
+    fn gather<'a>(
+        &'a self,
+        next: u64,
+        encoding: Encoding,
+        encoder: &mut Encoder,
+        scratch: &'a mut Vec<u8>,
+    ) -> (u64, Batch<'a>) {
+        let from = (next - self.first()) as usize;
+        if from + 1 == self.ring.len() {
+            return (next + 1, Batch::whole(self.ring[from].frame(encoding, encoder)));
+        }
+        scratch.clear();
+        let mut end = next;
+        for published in self.ring.range(from..) {
+            let frame = published.frame(encoding, encoder);
+            if !scratch.is_empty() && scratch.len() + frame.len() > BATCH_BYTES_MAX {
+                break;
+            }
+            scratch.extend_from_slice(frame);
+            end += 1;
+        }
+        (end, Batch::of(scratch))
+    }
+
+    /// Where a reader stands that took `taken` bytes of what begins with `next`: the `seq` it
+    /// needs next, and the rest of a frame that was cut.
+    fn locate(
+        &self,
+        mut next: u64,
+        mut taken: usize,
+        encoding: Encoding,
+        encoder: &mut Encoder,
+    ) -> (u64, Option<(Arc<[u8]>, usize)>) {
+        for published in self.ring.range((next - self.first()) as usize..) {
+            let frame = published.frame(encoding, encoder);
+            if taken == 0 {
+                break;
+            }
+            next += 1;
+            if taken < frame.len() {
+                return (next, Some((frame.clone(), taken)));
+            }
+            taken -= frame.len();
+        }
+        (next, None)
+    }
+
+    fn join(&mut self, slot: u32, encoding: Encoding) -> Place {
+        let live = &mut self.live[encoding as usize];
+        live.push(slot);
+        Place::Live(live.len() - 1)
+    }
+
+    /// Takes the entry at `position` out of the live array and tells the reader that moves into
+    /// its place.
+    fn leave(
+        &mut self,
+        position: usize,
+        encoding: Encoding,
+        readers: &mut HashMap<u32, Reader>,
+        own_index: usize,
+    ) {
+        let live = &mut self.live[encoding as usize];
+        live.swap_remove(position);
+        if let Some(moved) = live.get(position)
+            && let Some(reader) = readers.get_mut(moved)
+        {
+            for cursor in reader.cursors.iter_mut().filter(|cursor| cursor.feed == own_index) {
+                cursor.place = Place::Live(position);
+            }
+        }
+    }
+
+    fn trim(&mut self, bytes_max: usize) {
+        while self.ring_bytes > bytes_max && self.ring.len() > 1 {
+            if let Some(oldest) = self.ring.pop_front() {
+                self.ring_bytes -= weight(&oldest);
+            }
+        }
+    }
+}
+
+/// About what an event in the ring costs, in bytes.
+fn weight(published: &Published) -> usize {
+    let text = match &*published.event {
+        Event::Message(message) => message.text.len(),
+        _ => 0,
+    };
+    // The text is held as such and in a frame or two, beside what surrounds it.
+    text * 3 + 512
+}
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

@@ -1,0 +1,257 @@
+//! Pages, and the way back: one thread with hyper and axum takes over connections that ask for
+//! something other than a WebSocket. Proxies pool connections, so an opening handshake may come
+//! later on such a connection; then the socket returns to a shard, with the bytes already read.
+
+mod pages;
+pub mod upgrade;
+
+use crate::session::{Context, Opened};
+use crate::shard::{Newcomer, ShardHandle, ToShard};
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, request::Parts};
+use damso_websocket::{Rejection, Request};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tower_service::Service;
+use tracing::debug;
+
+/// How long a connection may take for a request's head, or stay without one.
+const HEAD_MAX: Duration = Duration::from_secs(10);
+
+/// Connections that HTTP serves at a time; more wait.
+const CONNECTIONS_MAX: usize = 512;
+
+/// A connection for HTTP: its socket, and what it has sent.
+type Handed = (Newcomer, Vec<u8>);
+
+/// Gives connections to the HTTP thread.
+#[derive(Clone)]
+pub struct HttpHandle(mpsc::UnboundedSender<Handed>);
+
+impl HttpHandle {
+    /// Hands over a connection. A thread that has ended drops it.
+    pub fn give(&self, newcomer: Newcomer, received: Vec<u8>) {
+        let _ = self.0.send((newcomer, received));
+    }
+}
+
+/// What the HTTP thread waits on.
+pub struct HttpQueue(mpsc::UnboundedReceiver<Handed>);
+
+/// Both ends of the way to HTTP.
+pub fn channel() -> (HttpHandle, HttpQueue) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (HttpHandle(sender), HttpQueue(receiver))
+}
+
+/// Where upgraded connections go, in turn.
+struct Shards {
+    handles: Vec<ShardHandle>,
+    next: AtomicUsize,
+}
+
+impl Shards {
+    fn adopt(&self, newcomer: Newcomer) {
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len();
+        self.handles[at].give(vec![ToShard::Adopt(newcomer)]);
+    }
+}
+
+/// Serves connections from `queue` until every [`HttpHandle`] is gone. To be spawned on a
+/// current-thread runtime.
+pub async fn serve(mut queue: HttpQueue, context: Arc<Context>, handles: Vec<ShardHandle>) {
+    let shards = Arc::new(Shards { handles, next: AtomicUsize::new(0) });
+    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    while let Some((newcomer, received)) = queue.0.recv().await {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let (context, shards) = (context.clone(), shards.clone());
+        tokio::spawn(async move {
+            let peer = newcomer.peer;
+            if let Err(error) = connection(newcomer, received, context, shards).await {
+                debug!(%peer, %error, "HTTP connection ended");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn connection(
+    newcomer: Newcomer,
+    received: Vec<u8>,
+    context: Arc<Context>,
+    shards: Arc<Shards>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let Newcomer { socket, peer, .. } = newcomer;
+    let io = Resumed { received, at: 0, socket: TcpStream::from_std(socket)? };
+    let router = pages::router();
+    let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
+        let (context, shards, mut router) = (context.clone(), shards.clone(), router.clone());
+        async move {
+            let (mut parts, body) = request.into_parts();
+            let asked = as_request(&parts);
+            if asked.wants_websocket() {
+                let on_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+                return Ok(open(&asked, on_upgrade, peer, &context, shards));
+            }
+            if let Err(rejection) = check_host(&asked, &context) {
+                return Ok(answer(&rejection));
+            }
+            let request = hyper::Request::from_parts(parts, Body::new(body));
+            router.call(request).await
+        }
+    });
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades()
+        .await?;
+    Ok(())
+}
+
+/// The request as the handshake's own type, so that there is one set of rules.
+fn as_request(parts: &Parts) -> Request {
+    let headers = parts.headers.iter();
+    Request {
+        method: parts.method.as_str().to_owned(),
+        target: parts.uri.to_string(),
+        minor_version: u8::from(parts.version == hyper::Version::HTTP_11),
+        headers: headers
+            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+            .collect(),
+    }
+}
+
+/// A page is only for those who know the server by its own name.
+fn check_host(request: &Request, context: &Context) -> Result<(), Rejection> {
+    let upgrade::Door::Chat(policy) = &context.door else { return Ok(()) };
+    let mut hosts = request.header("host");
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => std::str::from_utf8(host).unwrap_or_default(),
+        // HTTP/1.0 knows no Host; such a client is no browser.
+        (None, _) if request.minor_version == 0 => return Ok(()),
+        _ => return Err(Rejection::new(400, "a request needs exactly one Host")),
+    };
+    policy.check_host(host, None)
+}
+
+/// Answers an opening handshake, and on acceptance lets the connection go back to a shard.
+fn open(
+    request: &Request,
+    on_upgrade: Option<hyper::upgrade::OnUpgrade>,
+    peer: SocketAddr,
+    context: &Arc<Context>,
+    shards: Arc<Shards>,
+) -> Response<Body> {
+    let admission = match context.door.decide(request) {
+        Ok(admission) => admission,
+        Err(rejection) => return answer(&rejection),
+    };
+    let Some(on_upgrade) = on_upgrade else {
+        return answer(&Rejection::new(400, "this connection can't be upgraded"));
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    for (name, value) in admission.opening.accept_headers(None, admission.deflate.as_ref()) {
+        // Both were made by us, of token characters.
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value))
+        {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    tokio::spawn(async move {
+        let upgraded = match on_upgrade.await {
+            Ok(upgraded) => upgraded,
+            Err(error) => return debug!(%peer, %error, "an upgrade failed"),
+        };
+        let Ok(parts) = upgraded.downcast::<TokioIo<Resumed>>() else {
+            return debug!(%peer, "an upgrade came back as another type");
+        };
+        let (mut received, resumed) = (parts.read_buf.to_vec(), parts.io.into_inner());
+        received.extend_from_slice(&resumed.received[resumed.at..]);
+        match resumed.socket.into_std() {
+            Ok(socket) => {
+                let opened = Some(Box::new(Opened { admission, received }));
+                shards.adopt(Newcomer { socket, peer, opened });
+            }
+            Err(error) => debug!(%peer, %error, "an upgraded socket could not be moved"),
+        }
+    });
+    response
+}
+
+fn answer(rejection: &Rejection) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{}\n", rejection.body)));
+    *response.status_mut() =
+        StatusCode::from_u16(rejection.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(axum::http::header::CONTENT_TYPE, text);
+    for (name, value) in &rejection.headers {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// A socket some of whose bytes were read before.
+struct Resumed {
+    received: Vec<u8>,
+    at: usize,
+    socket: TcpStream,
+}
+
+impl AsyncRead for Resumed {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.at < this.received.len() {
+            let left = &this.received[this.at..];
+            let count = left.len().min(into.remaining());
+            into.put_slice(&left[..count]);
+            this.at += count;
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut this.socket).poll_read(context, into)
+    }
+}
+
+impl AsyncWrite for Resumed {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write(context, bytes)
+    }
+
+    fn poll_flush(
+        self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(context)
+    }
+}

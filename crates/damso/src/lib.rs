@@ -1,0 +1,20 @@
+//! The program: sockets, sessions and dialects around the chat, and everything an operator sees.
+//!
+//! `main.rs` is thin; it parses arguments and calls [`serve::run`] or [`echo::run`].
+
+pub mod args;
+pub mod clock;
+pub mod config;
+pub mod console;
+pub mod dialect;
+pub mod echo;
+pub mod engine;
+pub mod feed;
+pub mod http;
+pub mod lang;
+pub mod listen;
+pub mod process;
+pub mod relay;
+pub mod serve;
+pub mod session;
+pub mod shard;

@@ -1,0 +1,95 @@
+//! What concerns the whole process: its output, its descriptors, its end.
+
+use std::io::Write;
+use std::sync::mpsc;
+use tracing::debug;
+
+/// Why the program ends otherwise than asked: one sentence and an exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// What is wrong, and what to do about it.
+    pub sentence: String,
+    /// 2: bad usage or configuration. 1: anything else.
+    pub code: u8,
+}
+
+impl Failure {
+    /// Bad usage or configuration.
+    pub fn usage(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), code: 2 }
+    }
+
+    /// Anything else.
+    pub fn other(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), code: 1 }
+    }
+}
+
+/// Writes to stdout. If nobody reads it any more (`damso … | head`), that's nobody's problem.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes a line to stderr.
+pub fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Lets a panic in any thread end the process with exit code 1: a server that has lost a part of
+/// itself must not look alive.
+pub fn end_on_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        tell(info);
+        std::process::exit(1);
+    }));
+}
+
+/// Sends logs of `level` and above to stderr.
+pub fn log_to_stderr(level: tracing::Level) {
+    let logger = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level)
+        .with_ansi(false)
+        .with_target(false)
+        .finish();
+    // Only a second call fails, and then there is a logger already.
+    let _ = tracing::subscriber::set_global_default(logger);
+}
+
+/// Raises the limit of open descriptors as far as the system lets us.
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        debug!(%error, "the descriptor limit stays as it is");
+    }
+}
+
+/// Waits for SIGINT and SIGTERM and passes the first one on; a second one ends the process at
+/// once. To be spawned on a runtime with signals.
+pub async fn watch_signals(stop: mpsc::Sender<()>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if asked {
+            std::process::exit(0);
+        }
+        asked = true;
+        let _ = stop.send(());
+    }
+}

@@ -1,0 +1,408 @@
+//! Fan-out where each connection has a thread of its own. One relay owns the feeds and puts each
+//! batch, shared, into the connections' mailboxes; the thread of a connection owns its session and
+//! writes. Nothing is locked but a mailbox, for the moment in which something is put in or taken.
+//!
+//! A mailbox takes batches up to a bound; a connection whose mailbox is full is behind from then
+//! on, and asks for more when it has written everything.
+
+use crate::feed::{Batch, Encoding, Feeds, Outlet, Resumed};
+use crate::session::{Context, Fate, Session};
+use crate::shard::{Newcomer, ToShard};
+use damso_chat::hub::{Answer, Ending, Input, SessionId};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// What may wait in one mailbox before its connection counts as behind, in bytes.
+const MAILBOX_BYTES_MAX: usize = 256 * 1024;
+
+/// Everything that can move the relay.
+pub enum ToRelay {
+    /// From the hub, from HTTP, or from whoever accepts.
+    Shard(ToShard),
+    /// A connection wants its rooms' events written so. Said before it greets the hub.
+    Ready(SessionId, Encoding),
+    /// A connection has written everything and can take more.
+    Drained(SessionId),
+    /// A connection takes no more events.
+    Leaves(SessionId),
+    /// A connection's thread has ended.
+    Ended(SessionId),
+}
+
+/// What a connection's thread finds in its mailbox.
+enum Item {
+    Bytes(Arc<[u8]>),
+    Answer(Answer),
+    Credit(u32),
+    End(Ending),
+    FellOff,
+}
+
+/// Between the relay and one connection's thread.
+pub struct Mailbox {
+    items: Mutex<Vec<Item>>,
+    /// Bytes put in and not written yet.
+    bytes: AtomicUsize,
+    /// The relay had more than the mailbox takes.
+    hungry: std::sync::atomic::AtomicBool,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Mailbox {
+    /// An empty mailbox; `wake` rouses its reader, and is called only when it was empty.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            items: Mutex::new(Vec::new()),
+            bytes: AtomicUsize::new(0),
+            hungry: false.into(),
+            wake: Box::new(wake),
+        }
+    }
+
+    fn put(&self, item: Item) {
+        // A thread that panics ends the process, so the lock can't be poisoned.
+        let Ok(mut items) = self.items.lock() else { return };
+        let was_empty = items.is_empty();
+        items.push(item);
+        drop(items);
+        if was_empty {
+            (self.wake)();
+        }
+    }
+
+    fn take(&self) -> Vec<Item> {
+        self.items.lock().map(|mut items| std::mem::take(&mut *items)).unwrap_or_default()
+    }
+}
+
+/// The one owner of the feeds.
+pub struct Relay {
+    feeds: Feeds,
+    desks: Desks,
+    stopping: bool,
+}
+
+/// The connections, by slot.
+#[derive(Default)]
+struct Desks {
+    desks: Vec<Desk>,
+    free: Vec<u32>,
+    live: usize,
+}
+
+#[derive(Default)]
+struct Desk {
+    generation: u32,
+    mailbox: Option<Arc<Mailbox>>,
+    encoding: Option<Encoding>,
+}
+
+impl Relay {
+    /// A relay without connections.
+    pub fn new(context: &Context) -> Self {
+        let feeds = Feeds::new(context.limits.feed_bytes as usize);
+        Self { feeds, desks: Desks::default(), stopping: false }
+    }
+
+    /// Whether there are no connections.
+    pub fn is_empty(&self) -> bool {
+        self.desks.live == 0
+    }
+
+    /// Whether it takes nobody in any more.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Gives a connection its place.
+    pub fn open(&mut self, mailbox: Arc<Mailbox>) -> SessionId {
+        let slot = self.desks.free.pop().unwrap_or_else(|| {
+            self.desks.desks.push(Desk::default());
+            // There are fewer sockets in a process than a u32 can count.
+            (self.desks.desks.len() - 1) as u32
+        });
+        let desk = &mut self.desks.desks[slot as usize];
+        desk.mailbox = Some(mailbox);
+        self.desks.live += 1;
+        SessionId { shard: 0, slot, generation: desk.generation }
+    }
+
+    /// Takes in one message. A newcomer goes back to the engine, which starts its thread.
+    pub fn take(&mut self, message: ToRelay) -> Option<Newcomer> {
+        match message {
+            ToRelay::Shard(ToShard::Adopt(newcomer)) if !self.stopping => return Some(newcomer),
+            ToRelay::Shard(ToShard::Adopt(_)) => {}
+            ToRelay::Shard(ToShard::Deliver(published)) => self.feeds.deliver(published),
+            ToRelay::Shard(ToShard::Subscribe { session, room, next }) => {
+                if let Some(desk) = self.desks.of(session)
+                    && let Some(encoding) = desk.encoding
+                {
+                    let slot = session.slot;
+                    self.feeds.subscribe(slot, encoding, &room, next, &mut self.desks);
+                }
+            }
+            ToRelay::Shard(ToShard::Answer(id, answer)) => self.put(id, Item::Answer(answer)),
+            ToRelay::Shard(ToShard::Credit(id, count)) => self.put(id, Item::Credit(count)),
+            ToRelay::Shard(ToShard::Close(id, ending)) => {
+                // What happened before the end is still the session's to see.
+                self.feeds.flush(&mut self.desks);
+                self.put(id, Item::End(ending));
+            }
+            ToRelay::Shard(ToShard::Stop) => {
+                self.stopping = true;
+                for mailbox in self.desks.desks.iter().filter_map(|desk| desk.mailbox.as_ref()) {
+                    mailbox.put(Item::End(Ending::Stopping));
+                }
+            }
+            ToRelay::Ready(id, encoding) => {
+                if let Some(desk) = self.desks.of(id) {
+                    desk.encoding = Some(encoding);
+                }
+            }
+            ToRelay::Drained(id) => {
+                if self.desks.of(id).is_some() {
+                    self.feeds.flush(&mut self.desks);
+                    if self.feeds.resume(id.slot, &mut self.desks) == Resumed::FellOff {
+                        self.put(id, Item::FellOff);
+                    }
+                }
+            }
+            ToRelay::Leaves(id) => {
+                if let Some(desk) = self.desks.of(id) {
+                    desk.encoding = None;
+                    self.feeds.remove(id.slot);
+                }
+            }
+            ToRelay::Ended(id) => {
+                if let Some(desk) = self.desks.of(id) {
+                    let generation = desk.generation.wrapping_add(1);
+                    *desk = Desk { generation, ..Desk::default() };
+                    self.feeds.remove(id.slot);
+                    self.desks.free.push(id.slot);
+                    self.desks.live -= 1;
+                }
+            }
+        }
+        None
+    }
+
+    /// Puts what is pending into the mailboxes.
+    pub fn settle(&mut self) {
+        self.feeds.flush(&mut self.desks);
+    }
+
+    fn put(&mut self, id: SessionId, item: Item) {
+        if let Some(mailbox) = self.desks.of(id).and_then(|desk| desk.mailbox.as_ref()) {
+            mailbox.put(item);
+        }
+    }
+}
+
+impl Desks {
+    fn of(&mut self, id: SessionId) -> Option<&mut Desk> {
+        let desk = self.desks.get_mut(id.slot as usize)?;
+        (desk.generation == id.generation).then_some(desk)
+    }
+}
+
+impl Outlet for Desks {
+    /// A mailbox takes a batch whole or not at all, so that no frame is ever cut here.
+    fn send(&mut self, slot: u32, batch: &Batch<'_>) -> usize {
+        let len = batch.bytes().len();
+        let Some(mailbox) = self.desks.get(slot as usize).and_then(|desk| desk.mailbox.as_ref())
+        else {
+            return len;
+        };
+        if mailbox.bytes.load(Ordering::Acquire) >= MAILBOX_BYTES_MAX {
+            // Set before the reader is woken: whether it has written everything by now or not,
+            // it will see this.
+            mailbox.hungry.store(true, Ordering::Release);
+            (mailbox.wake)();
+            return 0;
+        }
+        mailbox.bytes.fetch_add(len, Ordering::AcqRel);
+        mailbox.put(Item::Bytes(batch.shared()));
+        len
+    }
+}
+
+/// The side of a connection's thread: its session, and what came for it.
+pub struct Desktop {
+    id: SessionId,
+    session: Session,
+    context: Arc<Context>,
+    mailbox: Arc<Mailbox>,
+    relay: Arc<dyn Fn(ToRelay) + Send + Sync>,
+    /// Batches taken from the mailbox, the first one written up to `at`.
+    batches: VecDeque<Arc<[u8]>>,
+    at: usize,
+    /// The relay knows how to write for it, and hasn't been told that it leaves.
+    joined: bool,
+    blocked_since: Option<Instant>,
+    hub: Vec<Input>,
+}
+
+impl Desktop {
+    /// The thread's side of the connection `id`, which begins as `newcomer` came.
+    pub fn new(
+        id: SessionId,
+        newcomer: &mut Newcomer,
+        context: Arc<Context>,
+        mailbox: Arc<Mailbox>,
+        relay: Arc<dyn Fn(ToRelay) + Send + Sync>,
+        now: Instant,
+    ) -> Self {
+        let mut hub = Vec::new();
+        let opened = newcomer.opened.take();
+        let session = Session::begin(id, newcomer.peer, opened, &context, &mut hub, now);
+        let (batches, at) = (VecDeque::new(), 0);
+        let (joined, blocked_since) = (false, None);
+        Self { id, session, context, mailbox, relay, batches, at, joined, blocked_since, hub }
+    }
+
+    /// What the socket brought.
+    pub fn receive(&mut self, bytes: &mut [u8], now: Instant) {
+        self.session.receive(bytes, &self.context, &mut self.hub, now);
+    }
+
+    /// The socket will bring nothing more.
+    pub fn receive_eof(&mut self, now: Instant) {
+        self.session.receive_eof(now);
+    }
+
+    /// The socket failed.
+    pub fn lost(&mut self, why: &'static str) {
+        self.session.give_up(why);
+    }
+
+    /// Whether the socket is to be read.
+    pub fn wants_read(&self) -> bool {
+        self.session.wants_read(&self.context)
+    }
+
+    /// Whether there is something to write.
+    pub fn wants_write(&self) -> bool {
+        !self.batches.is_empty() || !self.session.output().is_empty()
+    }
+
+    /// Takes in what the mailbox holds.
+    pub fn empty_mailbox(&mut self, now: Instant) {
+        for item in self.mailbox.take() {
+            match item {
+                Item::Bytes(batch) if self.session.encoding().is_some() => {
+                    self.batches.push_back(batch);
+                }
+                // It is on its way out, and nothing may follow its Close.
+                Item::Bytes(batch) => self.written(batch.len()),
+                Item::Answer(answer) => self.session.answer(&answer),
+                Item::Credit(count) => self.session.credit(count),
+                Item::End(ending) => self.session.end(ending, now),
+                Item::FellOff => self.session.give_up("fell off the feed"),
+            }
+        }
+    }
+
+    /// Does what time brings.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let silent_max = self.silent_max();
+        if self.blocked_since.is_some_and(|since| since + silent_max <= now) {
+            self.session.give_up("takes nothing");
+        } else if self.session.deadline().is_some_and(|deadline| deadline <= now) {
+            self.session.handle_timeout(&self.context, now);
+        }
+    }
+
+    /// When [`Desktop::handle_timeout`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        let silent_max = self.silent_max();
+        let blocked = self.blocked_since.map(|since| since + silent_max);
+        [self.session.deadline(), blocked].into_iter().flatten().min()
+    }
+
+    /// Writes through `write`, which says how many bytes the socket took, and gives the relay and
+    /// `hub` what is theirs. Returns what is to become of the socket.
+    pub fn settle(
+        &mut self,
+        mut write: impl FnMut(&[u8]) -> usize,
+        hub: &dyn Fn(Vec<Input>),
+        now: Instant,
+    ) -> Fate {
+        match self.session.encoding() {
+            Some(encoding) if !self.joined => {
+                self.joined = true;
+                (self.relay)(ToRelay::Ready(self.id, encoding));
+            }
+            None if self.joined => {
+                self.joined = false;
+                (self.relay)(ToRelay::Leaves(self.id));
+                // A batch that was begun is finished: its frames go before the Close.
+                let keep = usize::from(self.at > 0);
+                for batch in self.batches.split_off(keep.min(self.batches.len())) {
+                    self.written(batch.len());
+                }
+            }
+            _ => {}
+        }
+        if !self.hub.is_empty() {
+            hub(std::mem::take(&mut self.hub));
+        }
+        let mut progress = false;
+        let full = loop {
+            // Batches first: an answer may refer to a line that went before it. They are bounded,
+            // so a pong waits for little.
+            if !self.batches.is_empty() {
+                let batch = &self.batches[0];
+                let (len, taken) = (batch.len() - self.at, write(&batch[self.at..]));
+                progress |= taken > 0;
+                if taken < len {
+                    self.at += taken;
+                    break true;
+                }
+                self.written(self.batches[0].len());
+                self.batches.pop_front();
+                self.at = 0;
+            } else if !self.session.output().is_empty() {
+                let (len, taken) = (self.session.output().len(), write(self.session.output()));
+                progress |= taken > 0;
+                self.session.sent(taken);
+                if taken < len {
+                    break true;
+                }
+            } else {
+                break false;
+            }
+        };
+        if !full {
+            self.blocked_since = None;
+            if self.mailbox.hungry.swap(false, Ordering::AcqRel) {
+                (self.relay)(ToRelay::Drained(self.id));
+            }
+        } else if progress || self.blocked_since.is_none() {
+            self.blocked_since = Some(now);
+        }
+        match self.session.fate() {
+            Fate::ShutDown if self.wants_write() => Fate::Stay,
+            fate => fate,
+        }
+    }
+
+    /// The connection is over: tells hub and relay, and gives back what HTTP may need.
+    pub fn depart(mut self, hub: &dyn Fn(Vec<Input>)) -> Session {
+        self.session.depart(&mut self.hub);
+        if !self.hub.is_empty() {
+            hub(std::mem::take(&mut self.hub));
+        }
+        (self.relay)(ToRelay::Ended(self.id));
+        self.session
+    }
+
+    fn written(&self, count: usize) {
+        self.mailbox.bytes.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    fn silent_max(&self) -> Duration {
+        Duration::from_secs(u64::from(self.context.limits.silent_seconds))
+    }
+}

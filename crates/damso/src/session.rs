@@ -1,0 +1,400 @@
+//! One connection without its socket: the head of its HTTP request, then WebSocket, then its
+//! dialect, and what to write next. Bytes and the time go in; bytes to write, requests for the hub
+//! and a [`Fate`] come out.
+//!
+//! Input: [`Session::receive`], [`Session::receive_eof`], [`Session::handle_timeout`],
+//! [`Session::credit`], [`Session::answer`], [`Session::end`]. Output, after each: [`Session::output`]
+//! with [`Session::sent`], then [`Session::fate`] and [`Session::deadline`].
+
+use crate::dialect::{Back, Dialect, Said, shown};
+use crate::feed::Encoding;
+use crate::http::upgrade::{Admission, Door};
+use damso_chat::hub::{Answer, Ending, Input, Request as HubRequest, SessionId};
+use damso_protocol::Limits;
+use damso_websocket::{Config, Connection, Event, HeadLimits, Rejection, Request, Status};
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::debug;
+
+/// How long a refused peer may take to read its answer and go.
+const REFUSED_MAX: Duration = Duration::from_secs(5);
+
+/// With so much waiting to be written a connection isn't read, in bytes.
+const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+
+/// What all sessions of a server share.
+pub struct Context {
+    /// Who may come in.
+    pub door: Door,
+    /// The engine's numbers.
+    pub websocket: Arc<Config>,
+    /// How long a request's head may be.
+    pub head: HeadLimits,
+    /// How long it may take.
+    pub head_max: Duration,
+    /// The chat's numbers.
+    pub limits: Limits,
+}
+
+impl Context {
+    /// The context of a server with this door, engine and limits.
+    pub fn new(door: Door, websocket: Config, limits: Limits) -> Self {
+        let head = HeadLimits { bytes: limits.head_bytes as usize, ..HeadLimits::default() };
+        let head_max = Duration::from_secs(u64::from(limits.head_seconds));
+        Self { door, websocket: Arc::new(websocket), head, head_max, limits }
+    }
+}
+
+/// What is to become of a connection's socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It goes on.
+    Stay,
+    /// Nothing more will be written: shut down writing, then read until the peer is done too.
+    ShutDown,
+    /// Drop it.
+    Drop,
+    /// It asks for a page: give socket and bytes (see [`Session::into_request`]) to HTTP.
+    HandOver,
+}
+
+/// An opening handshake that HTTP has answered.
+pub struct Opened {
+    /// Its terms.
+    pub admission: Admission,
+    /// What came in after the request.
+    pub received: Vec<u8>,
+}
+
+/// One connection. See the module's text for the order of calls.
+pub struct Session {
+    id: SessionId,
+    peer: SocketAddr,
+    phase: Phase,
+    /// Of an answer to an opening handshake: what isn't written yet.
+    greeting: Vec<u8>,
+    /// Requests that the hub hasn't given back.
+    out: u32,
+    /// It said hello to the hub, which is owed a goodbye.
+    introduced: bool,
+}
+
+enum Phase {
+    /// The request's head comes in.
+    Head { bytes: Vec<u8>, deadline: Instant },
+    /// The request is for HTTP, with these bytes.
+    ForHttp { bytes: Vec<u8> },
+    /// The answer says no. What comes in is dropped.
+    Refused { deadline: Instant },
+    /// There is nobody to talk to any more.
+    Gone,
+    /// The opening handshake is done.
+    Open { connection: Connection, dialect: Dialect, deflates: bool },
+}
+
+impl Session {
+    /// A connection that has said nothing yet, or whose opening handshake HTTP has answered.
+    pub fn begin(
+        id: SessionId,
+        peer: SocketAddr,
+        opened: Option<Box<Opened>>,
+        context: &Context,
+        hub: &mut Vec<Input>,
+        now: Instant,
+    ) -> Self {
+        let phase = Phase::Head { bytes: Vec::new(), deadline: now + context.head_max };
+        let mut session = Self { id, peer, phase, greeting: Vec::new(), out: 0, introduced: false };
+        match opened {
+            None => debug!(peer = %shown(peer), "accepted"),
+            Some(opened) => {
+                let Opened { admission, mut received } = *opened;
+                session.open(admission, context, hub, now);
+                session.messages(&mut received, hub, now);
+            }
+        }
+        session
+    }
+
+    /// Takes in what the socket brought. Requests for the hub are appended to `hub`.
+    pub fn receive(
+        &mut self,
+        input: &mut [u8],
+        context: &Context,
+        hub: &mut Vec<Input>,
+        now: Instant,
+    ) {
+        match &mut self.phase {
+            Phase::Open { .. } => self.messages(input, hub, now),
+            Phase::Refused { .. } | Phase::Gone => {}
+            Phase::ForHttp { bytes } => bytes.extend_from_slice(input),
+            Phase::Head { bytes, .. } => {
+                // Most heads come in one piece, and need no buffer.
+                let mut head = std::mem::take(bytes);
+                if head.is_empty() {
+                    self.head(input, context, hub, now);
+                } else {
+                    head.extend_from_slice(input);
+                    self.head(&mut head, context, hub, now);
+                }
+            }
+        }
+    }
+
+    /// The peer will send nothing more.
+    pub fn receive_eof(&mut self, now: Instant) {
+        match &mut self.phase {
+            Phase::Open { connection, .. } => connection.receive_eof(now),
+            Phase::Head { .. } | Phase::ForHttp { .. } | Phase::Refused { .. } | Phase::Gone => {
+                self.phase = Phase::Gone;
+            }
+        }
+    }
+
+    /// Something was due at [`Session::deadline`].
+    pub fn handle_timeout(&mut self, context: &Context, now: Instant) {
+        let reads = self.wants_read(context);
+        match &mut self.phase {
+            Phase::Head { deadline, .. } if *deadline <= now => {
+                let slow = Rejection::new(408, "the request's head took too long");
+                self.refuse(&slow, now);
+            }
+            Phase::Refused { deadline } if *deadline <= now => {
+                self.greeting.clear();
+                self.phase = Phase::Gone;
+            }
+            Phase::Open { connection, .. } => {
+                if !reads {
+                    // We don't read, so its silence says nothing.
+                    connection.touch(now);
+                }
+                connection.handle_timeout(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The hub is done with `count` requests.
+    pub fn credit(&mut self, count: u32) {
+        self.out = self.out.saturating_sub(count);
+    }
+
+    /// The hub answers.
+    pub fn answer(&mut self, answer: &Answer) {
+        if let Phase::Open { connection, dialect, .. } = &mut self.phase {
+            dialect.answer(answer, connection);
+        }
+    }
+
+    /// The hub, or the server's stop, ends the connection. A second end changes nothing.
+    pub fn end(&mut self, ending: Ending, now: Instant) {
+        match &mut self.phase {
+            Phase::Open { connection, dialect, .. } if connection.takes_data() => {
+                debug!(peer = %self.peer, ?ending, "ending");
+                dialect.end(ending, connection, now);
+            }
+            Phase::Head { .. } => self.phase = Phase::Gone,
+            Phase::Open { .. } | Phase::Refused { .. } | Phase::ForHttp { .. } | Phase::Gone => {}
+        }
+    }
+
+    /// Ends a connection that has fallen too far behind to be fed, or takes nothing.
+    pub fn give_up(&mut self, why: &'static str) {
+        debug!(peer = %self.peer, why, "gone");
+        self.greeting.clear();
+        self.phase = Phase::Gone;
+    }
+
+    /// Bytes of its own for the socket, in order; empty when there are none. They may only go out
+    /// between frames of the rooms' feeds.
+    pub fn output(&self) -> &[u8] {
+        match &self.phase {
+            _ if !self.greeting.is_empty() => &self.greeting,
+            Phase::Open { connection, .. } => connection.output(),
+            _ => &[],
+        }
+    }
+
+    /// The socket took `count` of [`Session::output`]'s bytes.
+    pub fn sent(&mut self, count: usize) {
+        if !self.greeting.is_empty() {
+            self.greeting.drain(..count);
+            if self.greeting.is_empty() {
+                self.greeting = Vec::new();
+            }
+        } else if let Phase::Open { connection, .. } = &mut self.phase {
+            connection.sent(count);
+        }
+    }
+
+    /// What is to become of the socket once [`Session::output`] is empty.
+    pub fn fate(&self) -> Fate {
+        match &self.phase {
+            Phase::Head { .. } => Fate::Stay,
+            Phase::ForHttp { .. } => Fate::HandOver,
+            Phase::Gone => Fate::Drop,
+            Phase::Refused { .. } if self.greeting.is_empty() => Fate::ShutDown,
+            Phase::Refused { .. } => Fate::Stay,
+            Phase::Open { connection, .. } => match connection.status() {
+                Status::Open | Status::Closing => Fate::Stay,
+                Status::ShutDown if self.output().is_empty() => Fate::ShutDown,
+                Status::ShutDown => Fate::Stay,
+                Status::Closed => Fate::Drop,
+            },
+        }
+    }
+
+    /// When [`Session::handle_timeout`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Head { deadline, .. } | Phase::Refused { deadline } => Some(*deadline),
+            Phase::ForHttp { .. } | Phase::Gone => None,
+            Phase::Open { connection, .. } => connection.timeout(),
+        }
+    }
+
+    /// Whether its socket is to be read: not while it has as many requests out as it may, nor
+    /// while it doesn't read what it asked for.
+    pub fn wants_read(&self, context: &Context) -> bool {
+        let waiting = self.output().len();
+        let credit = self.out < context.limits.commands_in_flight;
+        credit && waiting < OUTPUT_BYTES_MAX && !matches!(self.phase, Phase::ForHttp { .. })
+    }
+
+    /// How the rooms' events are written for it; none if it hears no rooms (any more).
+    pub fn encoding(&self) -> Option<Encoding> {
+        match &self.phase {
+            Phase::Open { connection, dialect, deflates } if connection.takes_data() => {
+                dialect.encoding(*deflates)
+            }
+            _ => None,
+        }
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The bytes of a request that is HTTP's to answer ([`Fate::HandOver`]).
+    pub fn into_request(self) -> Vec<u8> {
+        match self.phase {
+            Phase::ForHttp { bytes } => bytes,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The connection is over, however it ended: the hub is told, once.
+    pub fn depart(&mut self, hub: &mut Vec<Input>) {
+        if std::mem::take(&mut self.introduced) {
+            hub.push(Input::Gone { session: self.id });
+        }
+        if let Phase::Open { connection, .. } = &self.phase {
+            match connection.close_status() {
+                Some(closed) => debug!(peer = %self.peer, ?closed, "closed"),
+                None => debug!(peer = %self.peer, "gone: the connection was lost"),
+            }
+        }
+    }
+
+    fn head(&mut self, bytes: &mut [u8], context: &Context, hub: &mut Vec<Input>, now: Instant) {
+        let (request, consumed) = match Request::parse(bytes, &context.head) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                // Only the first bytes set the deadline: it is for the whole head.
+                if let Phase::Head { bytes: kept, .. } = &mut self.phase {
+                    *kept = bytes.to_vec();
+                }
+                return;
+            }
+            Err(rejection) => return self.refuse(&rejection, now),
+        };
+        if !request.wants_websocket() && matches!(context.door, Door::Chat(_)) {
+            self.phase = Phase::ForHttp { bytes: bytes.to_vec() };
+            return;
+        }
+        match context.door.decide(&request) {
+            Err(rejection) => self.refuse(&rejection, now),
+            Ok(admission) => {
+                self.greeting = admission.opening.accept(None, admission.deflate.as_ref());
+                self.open(admission, context, hub, now);
+                // What was glued to the request is served.
+                self.messages(&mut bytes[consumed..], hub, now);
+            }
+        }
+    }
+
+    fn open(
+        &mut self,
+        admission: Admission,
+        context: &Context,
+        hub: &mut Vec<Input>,
+        now: Instant,
+    ) {
+        let Admission { deflate, dialect, .. } = admission;
+        debug!(peer = %shown(self.peer), ?dialect, "handshake done");
+        let deflates = deflate.is_some();
+        // Spreads the pings of connections that were opened together.
+        let jitter = RandomState::new().hash_one(self.peer) as u32;
+        let connection = Connection::server(context.websocket.clone(), deflate, now, jitter);
+        self.phase = Phase::Open { connection, dialect, deflates };
+        dialect.greet(self.id, self.peer, hub);
+        if let Some(request) = dialect.enter() {
+            self.introduced = true;
+            self.ask(request, hub);
+        }
+    }
+
+    fn messages(&mut self, input: &mut [u8], hub: &mut Vec<Input>, now: Instant) {
+        let Phase::Open { connection, dialect, .. } = &mut self.phase else { return };
+        // The event borrows the connection, so what is sent back has to wait for its end.
+        let mut back = Vec::new();
+        let mut received = connection.receive(input, now);
+        while let Some(event) = received.next() {
+            match &event {
+                Event::Close { code, reason } => {
+                    debug!(peer = %self.peer, ?code, ?reason, "close");
+                }
+                Event::Violation(violation) => {
+                    debug!(peer = %self.peer, %violation, "error");
+                }
+                Event::Ping(payload) => {
+                    debug!(peer = %self.peer, opcode = 9, length = payload.len(), "ping");
+                }
+                Event::Pong(_) => {}
+                Event::Text(_) | Event::Binary(_) => match dialect.hear(&event, self.peer) {
+                    Said::Nothing => {}
+                    Said::Ask(request) => {
+                        self.out += 1;
+                        hub.push(Input::Request { session: self.id, request });
+                    }
+                    Said::Back(message) => back.push(message),
+                },
+            }
+        }
+        for message in back {
+            // Refused only when the connection is closing, where an echo has no place.
+            let _ = match message {
+                Back::Text(text) => connection.send_text(&text),
+                Back::Binary(bytes) => connection.send_binary(&bytes),
+            };
+        }
+    }
+
+    fn ask(&mut self, request: HubRequest, hub: &mut Vec<Input>) {
+        self.out += 1;
+        hub.push(Input::Request { session: self.id, request });
+    }
+
+    fn refuse(&mut self, rejection: &Rejection, now: Instant) {
+        debug!(
+            peer = %shown(self.peer),
+            status = rejection.status,
+            why = ?rejection.body,
+            "handshake refused"
+        );
+        self.greeting = rejection.to_bytes();
+        self.phase = Phase::Refused { deadline: now + REFUSED_MAX };
+    }
+}

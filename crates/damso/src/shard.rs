@@ -1,0 +1,423 @@
+//! The connections of one shard: their sessions, the feeds they read, their deadlines. It knows
+//! no sockets; an engine owns those, tells it what they brought, and lends it an [`Outlet`].
+//!
+//! In one iteration an engine first hands over everything that happened ([`Shard::open`],
+//! [`Shard::receive`], [`Shard::receive_eof`], [`Shard::lost`], [`Shard::writable`],
+//! [`Shard::take`]), then calls [`Shard::settle`] once, which writes, and then does what
+//! [`Shard::take_fates`] says. [`Shard::take_hub`] is for the hub.
+
+use crate::feed::{Batch, Feeds, Outlet, Published, Resumed};
+use crate::session::{Context, Fate, Opened, Session};
+use damso_chat::hub::{Answer, Ending, Input, SessionId};
+use damso_protocol::RoomId;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Everything that reaches a shard from other threads, in one order.
+pub enum ToShard {
+    /// A socket that isn't any shard's yet.
+    Adopt(Newcomer),
+    /// A session gets a room's events from `next` on.
+    Subscribe {
+        /// Which session.
+        session: SessionId,
+        /// Which room.
+        room: RoomId,
+        /// The first `seq` it hasn't got.
+        next: u64,
+    },
+    /// An event for all local subscribers of its room.
+    Deliver(Arc<Published>),
+    /// Something for one session.
+    Answer(SessionId, Answer),
+    /// So many of a session's requests are done with.
+    Credit(SessionId, u32),
+    /// End a session.
+    Close(SessionId, Ending),
+    /// Take nobody in any more; end who is left.
+    Stop,
+}
+
+/// A socket on its way to a shard.
+pub struct Newcomer {
+    /// The socket, non-blocking.
+    pub socket: TcpStream,
+    /// Who is at the other end.
+    pub peer: SocketAddr,
+    /// How far it has come; boxed, since most have come nowhere.
+    pub opened: Option<Box<Opened>>,
+}
+
+/// Gives something to a shard, whatever engine drives it.
+#[derive(Clone)]
+pub struct ShardHandle(Arc<dyn Fn(Vec<ToShard>) + Send + Sync>);
+
+impl ShardHandle {
+    /// A handle that calls `give` with each batch.
+    pub fn new(give: impl Fn(Vec<ToShard>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(give))
+    }
+
+    /// Hands over a batch. A shard that has ended drops it.
+    pub fn give(&self, batch: Vec<ToShard>) {
+        if !batch.is_empty() {
+            (self.0)(batch);
+        }
+    }
+}
+
+/// The connections of one shard. See the module's text for the order of calls.
+pub struct Shard {
+    index: u16,
+    context: Arc<Context>,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    live: usize,
+    feeds: Feeds,
+    hub: Vec<Input>,
+    deadlines: BinaryHeap<Reverse<(Instant, u32)>>,
+    /// Slots to look at when the iteration settles.
+    touched: Vec<u32>,
+    fates: Vec<(u32, Fate)>,
+    stopping: bool,
+}
+
+#[derive(Default)]
+struct Entry {
+    session: Option<Session>,
+    generation: u32,
+    touched: bool,
+    /// Its socket took less than it was given, and nothing since this.
+    blocked_since: Option<Instant>,
+    /// Its socket has said that there is room again.
+    writable: bool,
+    /// The rest of a feed's frame that has to go out although the session left the feeds.
+    rest: Option<(Arc<[u8]>, usize)>,
+    /// What the engine was told last.
+    told: Option<Fate>,
+    /// The earliest of this slot's times in the heap.
+    armed: Option<Instant>,
+}
+
+impl Shard {
+    /// A shard without connections.
+    pub fn new(index: u16, context: Arc<Context>) -> Self {
+        let feeds = Feeds::new(context.limits.feed_bytes as usize);
+        Self {
+            index,
+            context,
+            entries: Vec::new(),
+            free: Vec::new(),
+            live: 0,
+            feeds,
+            hub: Vec::new(),
+            deadlines: BinaryHeap::new(),
+            touched: Vec::new(),
+            fates: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    /// Whether there are no connections.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Whether it takes nobody in any more ([`ToShard::Stop`]).
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// A place for a new connection. Slots are dense, so an engine may keep its sockets in an
+    /// array.
+    pub fn open(&mut self, peer: SocketAddr, opened: Option<Box<Opened>>, now: Instant) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(Entry::default());
+            // There are fewer sockets in a process than a u32 can count.
+            (self.entries.len() - 1) as u32
+        });
+        let generation = self.entries[slot as usize].generation;
+        let id = SessionId { shard: self.index, slot, generation };
+        let session = Session::begin(id, peer, opened, &self.context, &mut self.hub, now);
+        self.entries[slot as usize].session = Some(session);
+        self.live += 1;
+        self.touch(slot);
+        slot
+    }
+
+    /// What a slot's socket brought.
+    pub fn receive(&mut self, slot: u32, bytes: &mut [u8], now: Instant) {
+        if let Some(session) = session(&mut self.entries, slot) {
+            session.receive(bytes, &self.context, &mut self.hub, now);
+            self.touch(slot);
+        }
+    }
+
+    /// A slot's socket will bring nothing more.
+    pub fn receive_eof(&mut self, slot: u32, now: Instant) {
+        if let Some(session) = session(&mut self.entries, slot) {
+            session.receive_eof(now);
+            self.touch(slot);
+        }
+    }
+
+    /// A slot's socket failed.
+    pub fn lost(&mut self, slot: u32, why: &'static str) {
+        if let Some(session) = session(&mut self.entries, slot) {
+            session.give_up(why);
+            self.touch(slot);
+        }
+    }
+
+    /// A slot's socket has room again.
+    pub fn writable(&mut self, slot: u32) {
+        let Some(entry) = self.entries.get_mut(slot as usize) else { return };
+        if entry.blocked_since.is_some() {
+            entry.writable = true;
+            self.touch(slot);
+        }
+    }
+
+    /// Whether a slot's socket is to be read.
+    pub fn wants_read(&self, slot: u32) -> bool {
+        let session = self.entries.get(slot as usize).and_then(|entry| entry.session.as_ref());
+        session.is_some_and(|session| session.wants_read(&self.context))
+    }
+
+    /// Takes in what came from another thread. A newcomer's socket goes back to the engine,
+    /// which opens a slot for it.
+    pub fn take(
+        &mut self,
+        message: ToShard,
+        outlet: &mut impl Outlet,
+        now: Instant,
+    ) -> Option<Newcomer> {
+        match message {
+            ToShard::Adopt(newcomer) if !self.stopping => return Some(newcomer),
+            ToShard::Adopt(_) => {}
+            ToShard::Deliver(published) => self.feeds.deliver(published),
+            ToShard::Subscribe { session: id, room, next } => {
+                if let Some(session) = self.of(id)
+                    && let Some(encoding) = session.encoding()
+                {
+                    self.feeds.subscribe(id.slot, encoding, &room, next, outlet);
+                    self.touch(id.slot);
+                }
+            }
+            ToShard::Answer(id, answer) => {
+                if let Some(session) = self.of(id) {
+                    session.answer(&answer);
+                    self.touch(id.slot);
+                }
+            }
+            ToShard::Credit(id, count) => {
+                if let Some(session) = self.of(id) {
+                    session.credit(count);
+                }
+            }
+            ToShard::Close(id, ending) => {
+                // What happened before the end is still the session's to see.
+                if self.of(id).is_some() {
+                    let blocked = self.feeds.flush(outlet);
+                    self.note_blocked(blocked, now);
+                }
+                if let Some(session) = self.of(id) {
+                    session.end(ending, now);
+                    self.touch(id.slot);
+                }
+            }
+            ToShard::Stop => {
+                self.stopping = true;
+                for slot in 0..self.entries.len() as u32 {
+                    if let Some(session) = session(&mut self.entries, slot) {
+                        session.end(Ending::Stopping, now);
+                        self.touch(slot);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Does what time brings.
+    pub fn handle_timeouts(&mut self, now: Instant) {
+        let silent_max = Duration::from_secs(u64::from(self.context.limits.silent_seconds));
+        while let Some(&Reverse((due, slot))) = self.deadlines.peek()
+            && due <= now
+        {
+            self.deadlines.pop();
+            let entry = &mut self.entries[slot as usize];
+            if entry.armed != Some(due) {
+                continue;
+            }
+            entry.armed = None;
+            let Some(session) = &mut entry.session else { continue };
+            if entry.blocked_since.is_some_and(|since| since + silent_max <= now) {
+                session.give_up("takes nothing");
+            } else if session.deadline().is_some_and(|deadline| deadline <= now) {
+                session.handle_timeout(&self.context, now);
+            }
+            self.touch(slot);
+        }
+    }
+
+    /// When [`Shard::handle_timeouts`] is due.
+    pub fn next_deadline(&mut self) -> Option<Instant> {
+        while let Some(&Reverse((due, slot))) = self.deadlines.peek() {
+            if self.entries[slot as usize].armed == Some(due) {
+                return Some(due);
+            }
+            self.deadlines.pop();
+        }
+        None
+    }
+
+    /// Writes everything that can be written now.
+    pub fn settle(&mut self, outlet: &mut impl Outlet, now: Instant) {
+        let blocked = self.feeds.flush(outlet);
+        self.note_blocked(blocked, now);
+        let mut touched = std::mem::take(&mut self.touched);
+        for slot in touched.drain(..) {
+            self.entries[slot as usize].touched = false;
+            self.write(slot, outlet, now);
+            self.judge(slot);
+        }
+        self.touched = touched;
+    }
+
+    /// What the engine is to do with sockets, since it was asked last. A slot whose fate is
+    /// [`Fate::Drop`] or [`Fate::HandOver`] is to be given back by [`Shard::release`].
+    pub fn take_fates(&mut self) -> Vec<(u32, Fate)> {
+        std::mem::take(&mut self.fates)
+    }
+
+    /// Frees a slot. The session comes back, for what it may hold.
+    pub fn release(&mut self, slot: u32) -> Option<Session> {
+        let entry = self.entries.get_mut(slot as usize)?;
+        let mut session = entry.session.take()?;
+        let generation = entry.generation.wrapping_add(1);
+        *entry = Entry { generation, touched: entry.touched, ..Entry::default() };
+        self.feeds.remove(slot);
+        self.free.push(slot);
+        self.live -= 1;
+        session.depart(&mut self.hub);
+        Some(session)
+    }
+
+    /// What is for the hub.
+    pub fn take_hub(&mut self) -> Vec<Input> {
+        std::mem::take(&mut self.hub)
+    }
+
+    fn of(&mut self, id: SessionId) -> Option<&mut Session> {
+        let entry = self.entries.get_mut(id.slot as usize)?;
+        if entry.generation == id.generation { entry.session.as_mut() } else { None }
+    }
+
+    fn touch(&mut self, slot: u32) {
+        let entry = &mut self.entries[slot as usize];
+        if !std::mem::replace(&mut entry.touched, true) {
+            self.touched.push(slot);
+        }
+    }
+
+    fn note_blocked(&mut self, blocked: Vec<u32>, now: Instant) {
+        for slot in blocked {
+            let entry = &mut self.entries[slot as usize];
+            entry.blocked_since = Some(now);
+            entry.writable = false;
+            self.touch(slot);
+        }
+    }
+
+    /// In this order: the rest of a frame that was cut, what the session has to say itself, and
+    /// then what it missed of its rooms.
+    fn write(&mut self, slot: u32, outlet: &mut impl Outlet, now: Instant) {
+        let entry = &mut self.entries[slot as usize];
+        let Some(session) = &mut entry.session else { return };
+        if session.encoding().is_none()
+            && let Some(rest) = self.feeds.remove(slot)
+        {
+            entry.rest = Some(rest);
+        }
+        if entry.blocked_since.is_some() && !std::mem::take(&mut entry.writable) {
+            return;
+        }
+        let mut outlet = Counted { outlet, taken: 0 };
+        let mut full = false;
+        if let Some((frame, taken)) = &mut entry.rest {
+            *taken += outlet.send(slot, &Batch::of(&frame[*taken..]));
+            full = *taken < frame.len();
+            if !full {
+                entry.rest = None;
+            }
+        }
+        full = full || !self.feeds.finish_frame(slot, &mut outlet);
+        while !full && !session.output().is_empty() {
+            let len = session.output().len();
+            let taken = outlet.send(slot, &Batch::of(session.output()));
+            session.sent(taken);
+            full = taken < len;
+        }
+        if full {
+            self.feeds.block(slot);
+        } else {
+            match self.feeds.resume(slot, &mut outlet) {
+                Resumed::Live => {}
+                Resumed::Blocked => full = true,
+                Resumed::FellOff => session.give_up("fell off the feed"),
+            }
+        }
+        if !full {
+            entry.blocked_since = None;
+        } else if outlet.taken > 0 || entry.blocked_since.is_none() {
+            entry.blocked_since = Some(now);
+        }
+    }
+
+    /// Tells the engine a new fate, and arms the slot's next deadline.
+    fn judge(&mut self, slot: u32) {
+        let silent_max = Duration::from_secs(u64::from(self.context.limits.silent_seconds));
+        let entry = &mut self.entries[slot as usize];
+        let Some(session) = &entry.session else { return };
+        let mut fate = session.fate();
+        if fate == Fate::ShutDown && entry.rest.is_some() {
+            fate = Fate::Stay;
+        }
+        if entry.told != Some(fate) {
+            entry.told = Some(fate);
+            if fate != Fate::Stay {
+                self.fates.push((slot, fate));
+            }
+        }
+        let blocked = entry.blocked_since.map(|since| since + silent_max);
+        let due = [session.deadline(), blocked].into_iter().flatten().min();
+        if let Some(due) = due
+            && entry.armed.is_none_or(|armed| due < armed)
+        {
+            entry.armed = Some(due);
+            self.deadlines.push(Reverse((due, slot)));
+        }
+    }
+}
+
+fn session(entries: &mut [Entry], slot: u32) -> Option<&mut Session> {
+    entries.get_mut(slot as usize).and_then(|entry| entry.session.as_mut())
+}
+
+/// Counts what an outlet takes.
+struct Counted<'a, O> {
+    outlet: &'a mut O,
+    taken: usize,
+}
+
+impl<O: Outlet> Outlet for Counted<'_, O> {
+    fn send(&mut self, slot: u32, batch: &Batch<'_>) -> usize {
+        let taken = self.outlet.send(slot, batch);
+        self.taken += taken;
+        taken
+    }
+}
