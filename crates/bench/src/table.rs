@@ -166,12 +166,7 @@ impl Table {
              Every delivery was checked: once, in order, as it was sent.\n",
             load.seconds,
         );
-        let baselines: Vec<(usize, &str)> = ["bun", "floor"]
-            .iter()
-            .filter_map(|name| {
-                Some((self.plan.peers.iter().position(|peer| peer.name == *name)?, *name))
-            })
-            .collect();
+        let baselines = self.baselines();
         out.push_str(
             "| load | server | deliveries/s | CPU | user + system | p50, p99 | server busy | generator: CPU, busy | others |",
         );
@@ -207,14 +202,9 @@ impl Table {
                     100.0 * figures.others,
                 );
                 for (at, _) in &baselines {
-                    match cells[*at].figures() {
-                        Some(base) => {
-                            let _ = write!(
-                                out,
-                                " {:.2}, {:.2} |",
-                                per_second / base.rate,
-                                cpu / base.cpu
-                            );
+                    match cell.to(&cells[*at]) {
+                        Some([rate, cpu]) => {
+                            let _ = write!(out, " {rate:.2}, {cpu:.2} |");
                         }
                         None => out.push_str(" — |"),
                     }
@@ -288,13 +278,26 @@ impl Table {
                     json.key("results").list(
                         self.plan.peers.iter().zip(cells),
                         |json, (peer, cell)| {
-                            json.object(|json| cell.json(json, &peer.name));
+                            json.object(|json| {
+                                cell.json(json, &peer.name);
+                                for (at, name) in self.baselines() {
+                                    if let Some([rate, cpu]) = cell.to(&cells[at]) {
+                                        json.key(&format!("rate_to_{name}")).number(rate);
+                                        json.key(&format!("cpu_to_{name}")).number(cpu);
+                                    }
+                                }
+                            });
                         },
                     );
                 });
             });
         });
         json.finish()
+    }
+
+    fn baselines(&self) -> Vec<(usize, &'static str)> {
+        let place = |name| self.plan.peers.iter().position(|peer| peer.name == name);
+        ["bun", "floor"].into_iter().filter_map(|name| Some((place(name)?, name))).collect()
     }
 
     fn command(&self, row: &Row) -> String {
@@ -358,6 +361,27 @@ impl Cell {
             generator_busy: of(&|run| run.share(run.generator_us)),
             others: of(&others),
         })
+    }
+
+    /// Rate and CPU as multiples of another's: the median of the rounds' ratios, since a machine drifts
+    /// from round to round more than within one.
+    fn to(&self, base: &Self) -> Option<[f64; 2]> {
+        let cpu = |run: &Outcome| {
+            run.server.as_ref().map_or(0.0, |server| run.per_delivery(server.total_us))
+        };
+        if self.runs.is_empty() || self.runs.len() != base.runs.len() {
+            return None;
+        }
+        let ratio = |figure: &dyn Fn(&Outcome) -> f64| {
+            median(
+                self.runs
+                    .iter()
+                    .zip(&base.runs)
+                    .map(|(run, base)| figure(run) / figure(base))
+                    .collect(),
+            )
+        };
+        Some([ratio(&Outcome::deliveries_per_second), ratio(&cpu)])
     }
 
     fn json(&self, json: &mut Json, name: &str) {
