@@ -111,6 +111,28 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// The rest of a frame whose beginning a socket took: nothing else may go out before it.
+#[derive(Debug)]
+pub struct Rest {
+    frame: Arc<[u8]>,
+    taken: usize,
+}
+
+impl Rest {
+    /// Sends what is left; whether that was all.
+    pub fn send(&mut self, slot: u32, outlet: &mut impl Outlet) -> bool {
+        self.taken += outlet.send(slot, &Batch::of(&self.frame[self.taken..]));
+        self.taken == self.frame.len()
+    }
+}
+
+/// Where a reader stands after a send that was cut short.
+struct Cut {
+    /// The `seq` it needs next.
+    next: u64,
+    rest: Option<Rest>,
+}
+
 /// Where a shard's bytes go.
 pub trait Outlet {
     /// Offers a batch to a slot's socket; how many of its bytes were taken. A socket that is gone
@@ -163,8 +185,7 @@ struct Feed {
 struct Reader {
     encoding: Encoding,
     cursors: Vec<Cursor>,
-    /// The rest of a frame whose beginning the socket took: nothing else may go out before it.
-    partial: Option<(Arc<[u8]>, usize)>,
+    rest: Option<Rest>,
     /// The last send was short. Then no cursor is live.
     blocked: bool,
 }
@@ -215,7 +236,7 @@ impl Feeds {
         let reader = self.readers.entry(slot).or_insert_with(|| Reader {
             encoding,
             cursors: Vec::with_capacity(1),
-            partial: None,
+            rest: None,
             blocked: false,
         });
         if reader.cursors.iter().any(|cursor| cursor.feed == index) {
@@ -232,7 +253,7 @@ impl Feeds {
     }
 
     /// Forgets a slot. It may still have the rest of a frame to take: that comes back.
-    pub fn remove(&mut self, slot: u32) -> Option<(Arc<[u8]>, usize)> {
+    pub fn remove(&mut self, slot: u32) -> Option<Rest> {
         let reader = self.readers.remove(&slot)?;
         for cursor in &reader.cursors {
             let Some(feed) = &mut self.feeds[cursor.feed] else { continue };
@@ -245,7 +266,7 @@ impl Feeds {
                 self.feeds[cursor.feed] = None;
             }
         }
-        reader.partial
+        reader.rest
     }
 
     /// Takes in an event; it goes out with the next [`Feeds::flush`].
@@ -301,12 +322,11 @@ impl Feeds {
     /// is left, so that other bytes may follow.
     pub fn finish_frame(&mut self, slot: u32, outlet: &mut impl Outlet) -> bool {
         let Some(reader) = self.readers.get_mut(&slot) else { return true };
-        let Some((frame, taken)) = &mut reader.partial else { return true };
-        *taken += outlet.send(slot, &Batch::of(&frame[*taken..]));
-        if *taken < frame.len() {
+        let Some(rest) = &mut reader.rest else { return true };
+        if !rest.send(slot, outlet) {
             return false;
         }
-        reader.partial = None;
+        reader.rest = None;
         true
     }
 
@@ -330,9 +350,9 @@ impl Feeds {
                     feed.gather(next, encoding, &mut self.encoder, &mut self.scratch);
                 let (len, taken) = (batch.bytes().len(), outlet.send(slot, &batch));
                 if taken < len {
-                    let (next, partial) = feed.locate(next, taken, encoding, &mut self.encoder);
-                    cursor.place = Place::Behind(next);
-                    reader.partial = partial;
+                    let cut = feed.locate(next, taken, encoding, &mut self.encoder);
+                    cursor.place = Place::Behind(cut.next);
+                    reader.rest = cut.rest;
                     reader.blocked = true;
                     return Resumed::Blocked;
                 }
@@ -369,7 +389,7 @@ impl Feeds {
 
     fn flush_feed(&mut self, index: usize, outlet: &mut impl Outlet) {
         let Some(feed) = &mut self.feeds[index] else { return };
-        let mut short: Vec<(u32, u64, Option<(Arc<[u8]>, usize)>)> = Vec::new();
+        let mut short: Vec<(u32, Cut)> = Vec::new();
         for encoding in ENCODINGS {
             let mut next = feed.flushed + 1;
             while next <= feed.head && !feed.live[encoding as usize].is_empty() {
@@ -378,15 +398,15 @@ impl Feeds {
                 let len = batch.bytes().len();
                 let live = &feed.live[encoding as usize];
                 let (before, after) = live.split_at(feed.rotation % live.len());
-                let mut cut: Vec<(u32, usize)> = Vec::new();
+                let mut cuts: Vec<(u32, usize)> = Vec::new();
                 for &slot in after.iter().chain(before) {
                     let taken = outlet.send(slot, &batch);
                     if taken < len {
-                        cut.push((slot, taken));
+                        cuts.push((slot, taken));
                     }
                 }
-                for (slot, taken) in cut {
-                    let (next, partial) = feed.locate(next, taken, encoding, &mut self.encoder);
+                for (slot, taken) in cuts {
+                    let cut = feed.locate(next, taken, encoding, &mut self.encoder);
                     // Out of the array now, so that it doesn't get this flush's next batch.
                     let cursor = self.readers.get(&slot).and_then(|reader| {
                         reader.cursors.iter().find(|cursor| cursor.feed == index)
@@ -394,7 +414,7 @@ impl Feeds {
                     if let Some(&Cursor { place: Place::Live(position), .. }) = cursor {
                         feed.leave(position, encoding, &mut self.readers, index);
                     }
-                    short.push((slot, next, partial));
+                    short.push((slot, cut));
                 }
                 next = end;
             }
@@ -402,12 +422,12 @@ impl Feeds {
         feed.rotation = feed.rotation.wrapping_add(1);
         feed.flushed = feed.head;
         feed.trim(self.ring_bytes_max);
-        for (slot, next, partial) in short {
+        for (slot, cut) in short {
             if let Some(reader) = self.readers.get_mut(&slot) {
                 for cursor in reader.cursors.iter_mut().filter(|cursor| cursor.feed == index) {
-                    cursor.place = Place::Behind(next);
+                    cursor.place = Place::Behind(cut.next);
                 }
-                reader.partial = partial;
+                reader.rest = cut.rest;
             }
             self.block(slot);
             self.blocked.push(slot);
@@ -447,15 +467,14 @@ impl Feed {
         (end, Batch::of(scratch))
     }
 
-    /// Where a reader stands that took `taken` bytes of what begins with `next`: the `seq` it
-    /// needs next, and the rest of a frame that was cut.
+    /// Where a reader stands that took `taken` bytes of what begins with `next`.
     fn locate(
         &self,
         mut next: u64,
         mut taken: usize,
         encoding: Encoding,
         encoder: &mut Encoder,
-    ) -> (u64, Option<(Arc<[u8]>, usize)>) {
+    ) -> Cut {
         for published in self.ring.range((next - self.first()) as usize..) {
             let frame = published.frame(encoding, encoder);
             if taken == 0 {
@@ -463,11 +482,11 @@ impl Feed {
             }
             next += 1;
             if taken < frame.len() {
-                return (next, Some((frame.clone(), taken)));
+                return Cut { next, rest: Some(Rest { frame: frame.clone(), taken }) };
             }
             taken -= frame.len();
         }
-        (next, None)
+        Cut { next, rest: None }
     }
 
     fn join(&mut self, slot: u32, encoding: Encoding) -> Place {

@@ -6,7 +6,7 @@
 //! [`Shard::take`]), then calls [`Shard::settle`] once, which writes, and then does what
 //! [`Shard::take_fates`] says. [`Shard::take_hub`] is for the hub.
 
-use crate::feed::{Batch, Feeds, Outlet, Published, Resumed};
+use crate::feed::{Batch, Feeds, Outlet, Published, Rest, Resumed};
 use crate::session::{Context, Fate, Opened, Session};
 use damso_chat::hub::{Answer, Ending, Input, SessionId};
 use damso_protocol::RoomId;
@@ -95,7 +95,7 @@ struct Entry {
     /// Its socket has said that there is room again.
     writable: bool,
     /// The rest of a feed's frame that has to go out although the session left the feeds.
-    rest: Option<(Arc<[u8]>, usize)>,
+    rest: Option<Rest>,
     /// What the engine was told last.
     told: Option<Fate>,
     /// The earliest of this slot's times in the heap.
@@ -348,9 +348,8 @@ impl Shard {
         }
         let mut outlet = Counted { outlet, taken: 0 };
         let mut full = false;
-        if let Some((frame, taken)) = &mut entry.rest {
-            *taken += outlet.send(slot, &Batch::of(&frame[*taken..]));
-            full = *taken < frame.len();
+        if let Some(rest) = &mut entry.rest {
+            full = !rest.send(slot, &mut outlet);
             if !full {
                 entry.rest = None;
             }
