@@ -26,6 +26,8 @@ const skip = DAMSO_BIN ? false : 'needs DAMSO_BIN'
 
 const ARGS = `--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
   --disable-component-update --disable-sync`.split(/\s+/)
+const REFUSED = /^WebSocket connection to/ // what the browser itself says of a server that doesn't answer
+const GONE = /^WebSocket connection to|ERR_CONNECTION_REFUSED/ // and of the icon, which it may fetch late
 const SOON = 10_000 // ms in which what must happen has happened
 
 let browser
@@ -76,8 +78,8 @@ async function withPage(url, options, run) {
   }
 }
 
-async function until(holds, what = holds) {
-  const deadline = Date.now() + SOON
+async function until(holds, what = holds, within = SOON) {
+  const deadline = Date.now() + within
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`did not come true: ${what}`)
     await new Promise((done) => setTimeout(done, 20))
@@ -165,6 +167,35 @@ describe('a chat', () => {
       await arrives(page, '하나\nAdministrator :: two')
       assert.equal(await page.locator('.admin').count(), 0)
     }))
+
+  test('one Enter sends a composed line to everybody, from the server’s root as well', () =>
+    withPage(`${base}/`, {}, (one) =>
+      withPage(`${base}/plain`, {}, async (two) => {
+        const hands = await ime(one)
+        await one.field.focus()
+        await hands.hangul('안녕하세요')
+        await hands.taken()
+        await hands.commit('요')
+        await hands.up()
+        await arrives(two, '안녕하세요')
+        await quiet()
+        assert.deepEqual(await texts(two), ['안녕하세요'])
+        assert.equal(await one.field.inputValue(), '')
+      }),
+    ))
+
+  test('what the server refuses, it says to its author alone', () =>
+    withPage(`${base}/plain`, {}, (hasty) =>
+      withPage(`${base}/plain`, {}, async (other) => {
+        for (let n = 0; n < 14; n++) {
+          await hasty.field.fill(`${n}`)
+          await hasty.field.press('Enter')
+        }
+        await hasty.locator('.house .line').first().waitFor()
+        await arrives(other, '9')
+        assert.equal(await other.locator('.house').count(), 0)
+      }),
+    ))
 
   test('an empty field sends nothing', () =>
     withDoor(async (page, door) => {
@@ -310,7 +341,7 @@ describe('the connection', () => {
   test('comes back to a server that was killed and started again, and the chat goes on', { skip }, async () => {
     let damso = await startDamso()
     try {
-      await withPage(`${damso.url}/plain`, { forgive: /WebSocket connection to/ }, async (page) => {
+      await withPage(`${damso.url}/plain`, { forgive: GONE }, async (page) => {
         await page.field.fill('전')
         await page.field.press('Enter')
         await arrives(page, '전')
@@ -336,6 +367,27 @@ describe('the connection', () => {
     }
   })
 
+  test('fourteen lines typed while it was away all arrive: they go at the pace the server takes', { skip }, async () => {
+    let damso = await startDamso()
+    try {
+      await withPage(`${damso.url}/plain`, { forgive: GONE }, async (page) => {
+        await damso.stop('SIGKILL')
+        await until(async () => (await page.status.textContent()) !== '')
+        const typed = Array.from({ length: 14 }, (_, n) => `${n}번`)
+        for (const text of typed) {
+          await page.field.fill(text)
+          await page.field.press('Enter')
+        }
+        damso = await startDamso({ listen: new URL(damso.url).host })
+        await until(async () => (await page.locator('.line').count()) >= 14, 'fourteen lines', 20_000)
+        await quiet()
+        assert.deepEqual(await texts(page), typed)
+      })
+    } finally {
+      await damso.stop()
+    }
+  })
+
   for (const [locale, missing, refused, lost] of [
     ['ko-KR', /웹소켓이 없어/, /아직 연결하지 못했/, /연결이 끊겨/],
     ['en-GB', /has no WebSocket/, /can’t be reached yet/, /was lost/],
@@ -353,7 +405,7 @@ describe('the connection', () => {
           assert.equal(await page.field.isDisabled(), true)
         })
         door.manner = 'refuse'
-        await withPage(url, { locale, ready: false, forgive: /WebSocket connection to/ }, async (page) => {
+        await withPage(url, { locale, ready: false, forgive: REFUSED }, async (page) => {
           await says(page, refused)
           door.manner = 'open'
           await until(async () => (await page.status.textContent()) === '')
@@ -590,7 +642,7 @@ describe('the looks', () => {
               await until(async () => (await page.status.textContent()) !== '')
               await shoot('lost')
             },
-            { colorScheme, locale, forgive: /WebSocket connection to/, ...options },
+            { colorScheme, locale, forgive: REFUSED, ...options },
           )
         }
       }
