@@ -47,26 +47,41 @@ impl Message {
         }
     }
 
-    /// Unmasks a piece of payload and adds it.
+    /// Unmasks a piece of a frame's payload and adds it. The header's claim, `frame_rest` bytes with this piece, may be a
+    /// lie: it takes no more memory than twice what has arrived.
     pub(crate) fn push(
         &mut self,
         payload: &mut [u8],
-        key: Option<[u8; 4]>,
+        header: &Header,
+        frame_rest: u64,
         bytes_max: usize,
     ) -> Result<(), Violation> {
-        let ascii = key.is_some_and(|key| mask::apply(payload, key));
-        match &mut self.inflater {
-            Some(inflater) => inflater
-                .push(payload, &mut self.bytes, bytes_max)
-                .map_err(|error| inflate_violation(error, bytes_max))?,
-            None => {
-                // The header's length was admitted, so that this stays within the limit.
-                self.bytes.extend_from_slice(payload);
-                if self.text && ascii && self.validated + payload.len() == self.bytes.len() {
-                    self.validated = self.bytes.len();
-                    return Ok(());
-                }
+        let arrived = self.bytes.len() + payload.len();
+        if self.inflater.is_none() && self.bytes.capacity() < arrived {
+            let frame_rest = usize::try_from(frame_rest).unwrap_or(usize::MAX);
+            // Exactly what is missing, if it is the message's last frame and believable.
+            let more = if header.fin { frame_rest.min(arrived) } else { arrived };
+            self.bytes.reserve_exact(more);
+        }
+        if let Some(inflater) = &mut self.inflater {
+            if let Some(key) = header.key {
+                mask::apply(payload, key);
             }
+            let pushed = inflater.push(payload, &mut self.bytes, bytes_max);
+            pushed.map_err(|error| inflate_violation(error, bytes_max))?;
+            return self.validate();
+        }
+        // The header's length was admitted, so that this stays within the limit.
+        let ascii = match header.key {
+            Some(key) => mask::append(&mut self.bytes, payload, key),
+            None => {
+                self.bytes.extend_from_slice(payload);
+                false
+            }
+        };
+        if ascii && self.validated + payload.len() == self.bytes.len() {
+            self.validated = self.bytes.len();
+            return Ok(());
         }
         self.validate()
     }

@@ -184,7 +184,7 @@ impl<'a> Input<'a> {
             return self.control(header.opcode, Payload::Input(range)).map(Some);
         }
         if !header.fin || header.rsv1 || header.opcode == Opcode::Continuation {
-            return self.fragment(header, range);
+            return self.fragment(header, range, header.len);
         }
         let ascii = header.key.is_some_and(|key| mask::apply(payload, key));
         if header.opcode == Opcode::Text && !ascii && simdutf8::basic::from_utf8(payload).is_err() {
@@ -201,7 +201,7 @@ impl<'a> Input<'a> {
         let piece = usize::try_from(frame.remaining).map_or(rest, |remaining| remaining.min(rest));
         let range = self.at..self.at + piece;
         self.at = range.end;
-        let mut header = frame.header;
+        let (header, frame_rest) = (frame.header, frame.remaining);
         frame.header.key = header.key.map(|key| mask::rotate(key, piece));
         frame.remaining -= piece as u64;
         let complete = frame.remaining == 0;
@@ -220,20 +220,21 @@ impl<'a> Input<'a> {
                 Ok(None)
             };
         }
-        header.fin &= complete;
-        self.fragment(&header, range)
+        self.fragment(&header, range, frame_rest)
     }
 
-    /// A piece of a message, the last one if `header.fin`.
+    /// A piece of a data frame, of which `frame_rest` bytes are to come, with this piece.
     fn fragment(
         &mut self,
         header: &Header,
         range: Range<usize>,
+        frame_rest: u64,
     ) -> Result<Option<Found>, Violation> {
         let bytes_max = self.connection.config.limits.message_bytes;
+        let complete = frame_rest == range.len() as u64;
         let message = self.connection.message(header);
-        message.push(&mut self.input[range], header.key, bytes_max)?;
-        if !header.fin {
+        message.push(&mut self.input[range], header, frame_rest, bytes_max)?;
+        if !complete || !header.fin {
             return Ok(None);
         }
         message.finish(bytes_max)?;
