@@ -634,6 +634,7 @@ describe('the looks', () => {
               door.manner = 'refuse'
               door.say(...many(20))
               await arrives(page, '19번째 줄')
+              await until(() => atEnd(page))
               await page.evaluate(() => (document.getElementById('chatArea').scrollTop = 60))
               await quiet(100)
               door.say('민수 :: …')
