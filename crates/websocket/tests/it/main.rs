@@ -1,6 +1,7 @@
 //! The crate from outside: bytes in, events and bytes out.
 
 mod closing;
+mod corpus;
 mod deflate;
 mod fragments;
 mod frames;
@@ -8,4 +9,5 @@ mod handshake;
 mod memory;
 mod peer;
 mod properties;
+mod targets;
 mod timers;

@@ -1,0 +1,8 @@
+//! Messages there and back, and any bytes as a compressed message.
+#![no_main]
+
+#[allow(dead_code, reason = "each target uses one of its functions")]
+#[path = "../../crates/websocket/tests/it/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::deflate(bytes));

@@ -1,0 +1,8 @@
+//! An HTTP head, as the server and as the client reads it.
+#![no_main]
+
+#[allow(dead_code, reason = "each target uses one of its functions")]
+#[path = "../../crates/websocket/tests/it/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::request_head(bytes));
