@@ -36,9 +36,12 @@ pub fn run(args: &EchoArgs) -> Result<(), Failure> {
     };
     let running = engine::start(config.engine, config.shards, listening.listeners, links)
         .map_err(|error| Failure::other(format!("the engine can't start: {error}")))?;
-    serve::announce(&listening.urls);
     let (stop, stopped) = mpsc::channel();
-    serve::spawn_runtime("signals", process::watch_signals(stop))?;
+    let (watching, watched) = mpsc::channel();
+    serve::spawn_runtime("signals", process::watch_signals(stop, watching))?;
+    // Fails only where signals can't be watched, and then they do what they do by default.
+    let _ = watched.recv();
+    serve::announce(&listening.urls);
     // The sender lives as long as the signals are watched.
     let _ = stopped.recv();
     for shard in &running.shards {

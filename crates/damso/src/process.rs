@@ -72,14 +72,16 @@ pub fn raise_descriptor_limit() {
 }
 
 /// Waits for SIGINT and SIGTERM and passes the first one on; a second one ends the process at
-/// once. To be spawned on a runtime with signals.
-pub async fn watch_signals(stop: mpsc::Sender<()>) {
+/// once. Says on `watching` when it does: a signal that came before that would end the process
+/// as if nobody had cared for it. To be spawned on a runtime with signals.
+pub async fn watch_signals(stop: mpsc::Sender<()>, watching: mpsc::Sender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return;
     };
+    let _ = watching.send(());
     let mut asked = false;
     loop {
         tokio::select! {

@@ -54,26 +54,31 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     };
     let running = engine::start(config.engine, config.shards, listening.listeners, links)
         .map_err(|error| Failure::other(format!("the engine can't start: {error}")))?;
-    announce(&listening.urls);
 
     let (stop, stopped) = mpsc::channel();
-    let mut shards = running.shards.clone();
+    let (watching, watched) = mpsc::channel();
+    let (handles, asked) = (running.shards.clone(), stop.clone());
+    spawn_runtime("http", async move {
+        tokio::spawn(process::watch_signals(asked, watching));
+        http::serve(http_queue, context, handles).await;
+        // Signals are watched to the end.
+        std::future::pending::<()>().await;
+    })?;
+    // Fails only where signals can't be watched, and then they do what they do by default.
+    let _ = watched.recv();
+    // From here on scripts may stop it, and the console may answer.
+    announce(&listening.urls);
+    process::print(&console::greeting(lang, config.console, listening.lan_url.as_deref()));
+
+    let mut shards = running.shards;
     if config.console {
-        let console = Console::start(shards.len() as u16, lang, to_hub.clone(), stop.clone());
+        let console = Console::start(shards.len() as u16, lang, to_hub.clone(), stop);
         shards.push(console);
     }
     let log = Memory::new();
     let hub = Hub::new(log.state().clone(), config.limits);
     let mut threads = running.threads;
     threads.push(spawn("hub", move || run_hub(hub, log, &from_shards, &shards))?);
-    let handles = running.shards;
-    spawn_runtime("http", async move {
-        tokio::spawn(process::watch_signals(stop));
-        http::serve(http_queue, context, handles).await;
-        // Signals are watched to the end.
-        std::future::pending::<()>().await;
-    })?;
-    process::print(&console::greeting(lang, config.console, listening.lan_url.as_deref()));
 
     // The sender lives as long as the signals are watched.
     let _ = stopped.recv();
