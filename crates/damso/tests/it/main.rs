@@ -1,0 +1,29 @@
+//! The program from outside: the real binary, real sockets, bytes written by hand. Every test of
+//! what goes over a socket runs on both engines.
+//!
+//! - `tutorial`: the tutorial's chapters, as a list of checks.
+//! - `handshake`: opening handshakes of every kind, and HTTP beside them.
+//! - `hostile`: peers that break rules, ask for too much, read too little or vanish.
+//! - `cli`: flags, exit codes, what is printed.
+//!
+//! Nothing here sleeps to let something happen: a test blocks on what it waits for, up to
+//! [`client::PATIENCE`], or asks the server itself until it says so.
+
+/// Makes of each `fn name(engine: Engine)` two tests: `event::name` and `threads::name`.
+macro_rules! both_engines {
+    ($($name:ident,)*) => {
+        mod event {
+            $(#[test] fn $name() { super::$name(crate::server::Engine::Event); })*
+        }
+        mod threads {
+            $(#[test] fn $name() { super::$name(crate::server::Engine::Threads); })*
+        }
+    };
+}
+
+mod cli;
+mod client;
+mod handshake;
+mod hostile;
+mod server;
+mod tutorial;
