@@ -117,7 +117,9 @@ pub fn autobahn() -> run::Result<PathBuf> {
     {
         return Ok(folder);
     }
-    run::run(Command::new("python3").arg(&port).arg(&folder).current_dir(root()))?;
+    run::run(
+        Command::new("python3").arg("xtask/autobahn/port.py").arg(&folder).current_dir(root()),
+    )?;
     fs::write(&stamp, wanted)
         .map_err(|error| Failure::new(format!("{} can't be written: {error}", stamp.display())))?;
     Ok(folder)
