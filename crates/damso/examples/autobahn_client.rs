@@ -82,23 +82,18 @@ fn talk(
     let mut connection = Connection::client(Arc::new(config), established.deflate, keys, now, 0);
     let mut rest = head.split_off(used);
     loop {
-        let mut answers = Vec::new();
-        {
-            let mut input = connection.receive(&mut rest, Instant::now());
-            while let Some(event) = input.next() {
-                let message = match event {
-                    Event::Text(text) => Message::Text(text.to_owned()),
-                    Event::Binary(bytes) => Message::Binary(bytes.to_vec()),
-                    _ => continue,
-                };
-                answers.extend(answer(message));
-            }
-        }
-        for message in answers {
-            // Refused only if the connection is closing.
-            let _ = match message {
-                Message::Text(text) => connection.send_text(&text),
-                Message::Binary(bytes) => connection.send_binary(&bytes),
+        let mut input = connection.receive(&mut rest, Instant::now());
+        while let Some(event) = input.next() {
+            let message = match event {
+                Event::Text(text) => Message::Text(text.to_owned()),
+                Event::Binary(bytes) => Message::Binary(bytes.to_vec()),
+                _ => continue,
+            };
+            // An answer is refused only if the connection is closing.
+            let _ = match answer(message) {
+                Some(Message::Text(text)) => input.connection().send_text(&text),
+                Some(Message::Binary(bytes)) => input.connection().send_binary(&bytes),
+                None => Ok(()),
             };
         }
         while !connection.output().is_empty() {
@@ -114,7 +109,8 @@ fn talk(
         }
         let now = Instant::now();
         let left = connection.timeout().map(|due| due.saturating_duration_since(now));
-        socket.set_read_timeout(Some(left.unwrap_or(Duration::MAX).max(Duration::from_millis(1))))?;
+        socket
+            .set_read_timeout(Some(left.unwrap_or(Duration::MAX).max(Duration::from_millis(1))))?;
         match socket.read(&mut buffer) {
             Ok(0) => {
                 connection.receive_eof(Instant::now());

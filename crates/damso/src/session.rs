@@ -348,8 +348,6 @@ impl Session {
 
     fn messages(&mut self, input: &mut [u8], hub: &mut Vec<Input>, now: Instant) {
         let Phase::Open { connection, dialect, .. } = &mut self.phase else { return };
-        // The event borrows the connection, so what is sent back has to wait for its end.
-        let mut back = Vec::new();
         let mut received = connection.receive(input, now);
         while let Some(event) = received.next() {
             match &event {
@@ -369,16 +367,15 @@ impl Session {
                         self.out += 1;
                         hub.push(Input::Request { session: self.id, request });
                     }
-                    Said::Back(message) => back.push(message),
+                    // Refused only when the connection is closing, where an echo has no place.
+                    Said::Back(Back::Text(text)) => {
+                        let _ = received.connection().send_text(&text);
+                    }
+                    Said::Back(Back::Binary(bytes)) => {
+                        let _ = received.connection().send_binary(&bytes);
+                    }
                 },
             }
-        }
-        for message in back {
-            // Refused only when the connection is closing, where an echo has no place.
-            let _ = match message {
-                Back::Text(text) => connection.send_text(&text),
-                Back::Binary(bytes) => connection.send_binary(&bytes),
-            };
         }
     }
 

@@ -82,6 +82,12 @@ impl<'a> Input<'a> {
         })
     }
 
+    /// The connection, to answer an event before the next one is looked at: a peer that breaks a rule right behind a
+    /// message still gets the answer to the message.
+    pub fn connection(&mut self) -> &mut Connection {
+        self.connection
+    }
+
     #[inline]
     fn step(&mut self) -> Result<Option<Found>, Violation> {
         if self.connection.partial.is_some() {
