@@ -513,7 +513,7 @@ impl Connection {
         match self.peer_context() {
             Some(window_bits) => {
                 let kept = self.contexts.as_mut().and_then(|contexts| contexts.inflater.take());
-                kept.unwrap_or_else(|| Inflater::new(window_bits))
+                kept.unwrap_or_else(|| Inflater::with_takeover(window_bits))
             }
             None => deflate::take_inflater(),
         }

@@ -68,8 +68,7 @@ impl Message {
                 mask::apply(payload, key);
             }
             let pushed = inflater.push(payload, &mut self.bytes, bytes_max);
-            pushed.map_err(|error| inflate_violation(error, bytes_max))?;
-            return self.validate();
+            return self.inflated(pushed, bytes_max);
         }
         // The header's length was admitted, so that this stays within the limit.
         let ascii = match header.key {
@@ -89,16 +88,28 @@ impl Message {
     /// The last frame is complete. After `Ok`, `bytes` is the message, and UTF-8 if it is text.
     pub(crate) fn finish(&mut self, bytes_max: usize) -> Result<(), Violation> {
         if let Some(inflater) = &mut self.inflater {
-            inflater
-                .finish(&mut self.bytes, bytes_max)
-                .map_err(|error| inflate_violation(error, bytes_max))?;
-            self.validate()?;
+            let pushed = inflater.finish(&mut self.bytes, bytes_max);
+            self.inflated(pushed, bytes_max)?;
         }
         if self.text && self.validated != self.bytes.len() {
             return Err(Violation::TextNotUtf8);
         }
         self.finished = true;
         Ok(())
+    }
+
+    /// What came out of the inflater before it failed counts first: else it would depend on the pieces of the input which
+    /// fault is found.
+    fn inflated(
+        &mut self,
+        pushed: Result<(), InflateError>,
+        bytes_max: usize,
+    ) -> Result<(), Violation> {
+        self.validate()?;
+        pushed.map_err(|error| match error {
+            InflateError::NotDeflate => Violation::NotDeflate,
+            InflateError::TooBig => Violation::MessageTooBig { bytes_max },
+        })
     }
 
     /// 8.1: text is checked as it arrives, so that nobody sends megabytes after the first bad byte.
@@ -108,13 +119,6 @@ impl Message {
             self.validated += new;
         }
         Ok(())
-    }
-}
-
-fn inflate_violation(error: InflateError, bytes_max: usize) -> Violation {
-    match error {
-        InflateError::NotDeflate => Violation::NotDeflate,
-        InflateError::TooBig => Violation::MessageTooBig { bytes_max },
     }
 }
 

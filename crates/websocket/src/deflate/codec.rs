@@ -61,6 +61,8 @@ impl Deflater {
 /// Inflates messages (RFC 7692, 7.2.2), never beyond a limit.
 pub(crate) struct Inflater {
     inner: Decompress,
+    /// With context takeover: the end of earlier messages, as far as DEFLATE data can refer back.
+    history: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,13 +72,21 @@ pub(crate) enum InflateError {
 }
 
 impl Inflater {
-    /// `window_bits` 8–15.
-    pub(crate) fn new(window_bits: u8) -> Self {
-        Inflater { inner: Decompress::new_with_window_bits(false, window_bits.clamp(9, 15)) }
+    /// Each message by itself.
+    pub(crate) fn without_takeover() -> Self {
+        // The largest window inflates what a smaller one would.
+        Inflater { inner: Decompress::new_with_window_bits(false, 15), history: None }
+    }
+
+    /// Messages that may refer to earlier ones. `window_bits` 8–15.
+    pub(crate) fn with_takeover(window_bits: u8) -> Self {
+        let inner = Decompress::new_with_window_bits(false, window_bits.clamp(9, 15));
+        Inflater { inner, history: Some(Vec::new()) }
     }
 
     /// Inflates a piece of a message to the end of `out`, which holds the message so far and nothing else. Takes memory
     /// for at most `bytes_max` + 1 bytes, and no more than twice what the message has come to plus four times the piece.
+    /// After an error `out` holds what was inflated up to it, within the limit.
     pub(crate) fn push(
         &mut self,
         piece: &[u8],
@@ -91,20 +101,16 @@ impl Inflater {
                 out.reserve_exact(more.min(bytes_max.saturating_sub(out.len()).saturating_add(1)));
             }
             let before = self.inner.total_in();
-            let status = self
-                .inner
-                .decompress_vec(rest, out, FlushDecompress::Sync)
-                .map_err(|_| InflateError::NotDeflate)?;
-            rest = &rest[(self.inner.total_in() - before) as usize..];
+            let status = self.inner.decompress_vec(rest, out, FlushDecompress::Sync);
             if out.len() > bytes_max {
+                out.truncate(bytes_max);
                 return Err(InflateError::TooBig);
             }
+            let status = status.map_err(|_| InflateError::NotDeflate)?;
+            rest = &rest[(self.inner.total_in() - before) as usize..];
             match status {
-                // 7.2.3.4: a block may have BFINAL set; the message goes on after it.
                 Status::StreamEnd => {
-                    self.inner.reset(false);
-                    let window = &out[out.len().saturating_sub(WINDOW_BYTES)..];
-                    self.inner.set_dictionary(window).map_err(|_| InflateError::NotDeflate)?;
+                    self.start_again(out)?;
                     if rest.is_empty() {
                         return Ok(());
                     }
@@ -122,8 +128,30 @@ impl Inflater {
         out: &mut Vec<u8>,
         bytes_max: usize,
     ) -> Result<(), InflateError> {
-        self.push(&TAIL, out, bytes_max)
+        self.push(&TAIL, out, bytes_max)?;
+        if let Some(history) = &mut self.history {
+            remember(history, out);
+        }
+        Ok(())
     }
+
+    /// 7.2.3.4: a block may have BFINAL set. For zlib that is the end; the message goes on, and so do the references to
+    /// what came before.
+    #[cold]
+    fn start_again(&mut self, out: &[u8]) -> Result<(), InflateError> {
+        let mut window = self.history.clone().unwrap_or_default();
+        remember(&mut window, out);
+        self.inner.reset(false);
+        self.inner.set_dictionary(&window).map_err(|_| InflateError::NotDeflate)?;
+        Ok(())
+    }
+}
+
+fn remember(history: &mut Vec<u8>, message: &[u8]) {
+    let message = &message[message.len().saturating_sub(WINDOW_BYTES)..];
+    let excess = (history.len() + message.len()).saturating_sub(WINDOW_BYTES);
+    history.drain(..excess);
+    history.extend_from_slice(message);
 }
 
 /// Inflaters and deflaters of connections without context takeover, which own none between two messages. A few per
@@ -140,10 +168,10 @@ thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
 }
 
-/// An inflater that has seen nothing. Its window is the largest, which inflates what a smaller one would.
+/// An inflater that has seen nothing.
 pub(crate) fn take_inflater() -> Inflater {
     let pooled = POOL.try_with(|pool| pool.borrow_mut().inflaters.pop());
-    pooled.ok().flatten().unwrap_or_else(|| Inflater::new(15))
+    pooled.ok().flatten().unwrap_or_else(Inflater::without_takeover)
 }
 
 pub(crate) fn give_inflater(mut inflater: Inflater) {

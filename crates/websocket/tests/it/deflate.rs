@@ -59,6 +59,41 @@ fn a_block_with_bfinal_ends_neither_the_message_nor_the_window() {
 }
 
 #[test]
+fn a_block_with_bfinal_does_not_end_context_takeover() {
+    let earlier = b"a message of some length, which a later one repeats";
+    let mut frames = Vec::new();
+    let mut message = |deflated: &[u8]| {
+        frames.extend([0xc2, deflated.len() as u8]);
+        frames.extend(deflated);
+    };
+    let mut deflated = Vec::new();
+    Deflater::new(6, 15).message(earlier, &mut deflated);
+    message(&deflated);
+    // "Hello" in a final block; a reference to the first message would be to bytes that zlib has dropped.
+    message(&hex("f348cdc9c9070000"));
+    let mut raw = flate2::Compress::new(flate2::Compression::new(9), false);
+    raw.set_dictionary(&[&earlier[..], b"Hello"].concat()).unwrap();
+    let mut deflated = Vec::with_capacity(100);
+    raw.compress_vec(earlier, &mut deflated, flate2::FlushCompress::Sync).unwrap();
+    assert!(deflated.len() < 15, "it refers back");
+    message(&deflated[..deflated.len() - 4]);
+    let [earlier, hello] = [&earlier[..], b"Hello"].map(|bytes| Said::Binary(bytes.to_vec()));
+    assert_eq!(client(TAKEOVER).hears(&frames), [earlier.clone(), hello, earlier]);
+}
+
+#[test]
+fn which_fault_is_found_does_not_depend_on_the_pieces() {
+    // Bad UTF-8, then bad DEFLATE data, found by fuzzing.
+    let frames = hex("c1 0d f248dc055da3ff00c9c90000ff");
+    for piece in [1, 2, frames.len()] {
+        let mut client = client(TAKEOVER);
+        let events: Vec<Said> =
+            frames.chunks(piece).flat_map(|piece| client.hears(piece)).collect();
+        assert_eq!(events, [Said::Violation(Violation::TextNotUtf8)], "{piece}");
+    }
+}
+
+#[test]
 fn rsv1_stands_on_the_first_frame_of_a_data_message_only() {
     let refused = [Said::Violation(Violation::ReservedBits)];
     assert_eq!(End::client().hears(&hex("c1 07 f248cdc9c90700")), refused);
