@@ -202,6 +202,9 @@ pub struct Hub {
     sessions: HashMap<SessionId, Session>,
     /// By room: how many subscribers each shard has.
     audiences: HashMap<RoomId, Vec<(u16, u32)>>,
+    /// Sessions of operators, who hear who comes and goes.
+    operators: Vec<SessionId>,
+    /// How many guests there are from an address.
     guests: HashMap<IpAddr, u64>,
     guests_ever: u64,
     entries: Vec<Entry>,
@@ -218,6 +221,7 @@ impl Hub {
             limits,
             sessions: HashMap::new(),
             audiences: HashMap::new(),
+            operators: Vec::new(),
             guests: HashMap::new(),
             guests_ever: 0,
             entries: Vec::new(),
@@ -301,6 +305,9 @@ impl Hub {
             }
         };
         self.tell_operators(|| Answer::Arrived(author.name.clone()));
+        if author.role >= Role::Operator {
+            self.operators.push(session);
+        }
         let sends = Bucket::full(self.send_rate(), now);
         let commands = Bucket::full(self.command_rate(), now);
         let new = Session { author, rooms: Vec::new(), sends, commands };
@@ -446,6 +453,7 @@ impl Hub {
 
     fn forget(&mut self, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
+        self.operators.retain(|operator| *operator != id);
         if let Some(address) = session.author.address
             && let Some(here) = self.guests.get_mut(&address)
         {
@@ -476,11 +484,8 @@ impl Hub {
     }
 
     fn tell_operators(&mut self, answer: impl Fn() -> Answer) {
-        for (session, known) in &self.sessions {
-            if known.author.role >= Role::Operator {
-                self.outputs.push(Output::Answer { session: *session, answer: answer() });
-            }
-        }
+        let tell = |&session: &SessionId| Output::Answer { session, answer: answer() };
+        self.outputs.extend(self.operators.iter().map(tell));
     }
 
     fn refuse(&mut self, session: SessionId, refusal: Refusal) {

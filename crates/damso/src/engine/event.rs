@@ -141,7 +141,7 @@ impl Engine {
             for event in events.iter() {
                 match event.token() {
                     WAKER => {}
-                    Token(token) if token > LISTENERS - 64 => accepting = true,
+                    Token(token) if token > LISTENERS - self.listeners.len() => accepting = true,
                     Token(token) => {
                         let slot = token as u32;
                         if event.is_readable() || event.is_read_closed() || event.is_error() {
