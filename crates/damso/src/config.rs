@@ -311,6 +311,14 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_lists_every_section() {
+        let text = reference();
+        for line in ["  limits.send_per_second = 1.0\n", "  server.listen = []\n"] {
+            assert!(text.contains(line), "{line:?} is missing from:\n{text}");
+        }
+    }
+
+    #[test]
     fn a_wrong_setting_is_named_in_one_line() {
         for (setting, named) in [
             ("limits.no_such=1", "limits.no_such"),

@@ -1,13 +1,17 @@
 //! `damso`: a chat server in one binary.
 
 use damso::args::{self, Action};
-use damso::{echo, process, serve};
+use damso::{config, echo, process, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let result = match args::parse(std::env::args_os()) {
         Ok(Action::Print(text)) => {
             process::print(&text);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Action::PrintWithSettings(text)) => {
+            process::print(&(text + &config::reference()));
             return ExitCode::SUCCESS;
         }
         Ok(Action::Serve(args)) => serve::run(&args),

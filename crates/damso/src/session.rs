@@ -395,3 +395,7 @@ impl Session {
         self.phase = Phase::Refused { deadline: now + REFUSED_MAX };
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;
