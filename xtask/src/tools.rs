@@ -32,8 +32,8 @@ pub const CLIPPY: Tool = Tool {
 };
 
 pub const NODE: Tool = Tool {
-    name: "node 18 or newer",
-    found: || node_version() >= 18,
+    name: "node 20 or newer",
+    found: || node_version() >= 20,
     from: Source::Apt(&["nodejs"]),
 };
 
