@@ -349,11 +349,11 @@ fn show_answer(answer: &Answer, lang: Lang, shows: bool) -> Option<String> {
         (Answer::Stats { connections, messages }, Lang::Ko) => {
             format!("연결: {connections}, 로비 메시지: {messages}\n")
         }
-        (Answer::Recorded(event), lang) => show_recorded(event, lang)?,
+        (Answer::Recorded { event, name }, lang) => show_recorded(event, name.as_deref(), lang)?,
     })
 }
 
-fn show_recorded(event: &Event, lang: Lang) -> Option<String> {
+fn show_recorded(event: &Event, name: Option<&str>, lang: Lang) -> Option<String> {
     let term = |until: &Option<u64>, at: u64| match (until.map(|until| (until - at) / 60_000), lang)
     {
         (None, Lang::En) => "for good".to_owned(),
@@ -372,7 +372,7 @@ fn show_recorded(event: &Event, lang: Lang) -> Option<String> {
         (Event::Unbanned { address, .. }, Lang::Ko) => format!("차단 해제: {address}\n"),
         (Event::Muted { target, until, at, .. }, lang) => {
             let whom = match target {
-                Target::User(user) => user.to_string(),
+                Target::User(user) => name.unwrap_or(user.as_str()).to_owned(),
                 Target::Address(address) => address.to_string(),
             };
             match (until.is_some_and(|until| until <= *at), lang) {

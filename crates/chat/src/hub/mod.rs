@@ -116,7 +116,12 @@ pub enum Answer {
     /// The request wasn't done.
     Refused(Refusal),
     /// An administrative change stands in the log.
-    Recorded(Arc<Event>),
+    Recorded {
+        /// The change.
+        event: Arc<Event>,
+        /// The shown name of the user it is about, if it is about one who is here.
+        name: Option<Arc<str>>,
+    },
     /// So many connections were ended.
     Kicked {
         /// How many.
@@ -443,7 +448,14 @@ impl Hub {
                 self.close(banned, Ending::Banned);
             }
         }
-        self.answer(session, Answer::Recorded(event));
+        let name = match &*event {
+            Event::Muted { target: Target::User(user), .. } => {
+                let muted = self.sessions.values().find(|session| session.author.user == *user);
+                muted.map(|session| session.author.name.clone())
+            }
+            _ => None,
+        };
+        self.answer(session, Answer::Recorded { event, name });
     }
 
     fn close(&mut self, session: SessionId, ending: Ending) {
