@@ -499,30 +499,28 @@ impl Connection {
         partial.message.get_or_insert_with(|| Message::new(header.opcode, None))
     }
 
-    /// Whether the peer's messages refer to earlier ones, and its window.
-    fn peer_context(&self) -> Option<u8> {
-        let agreed = self.deflate.as_ref()?;
-        if self.is_client() {
-            (!agreed.server_no_context_takeover).then_some(agreed.server_max_window_bits)
-        } else {
-            (!agreed.client_no_context_takeover).then_some(agreed.client_max_window_bits)
-        }
+    /// Whether the peer's messages may refer to earlier ones.
+    fn peer_takes_over(&self) -> bool {
+        let is_client = self.is_client();
+        self.deflate.is_some_and(|agreed| match is_client {
+            true => !agreed.server_no_context_takeover,
+            false => !agreed.client_no_context_takeover,
+        })
     }
 
     fn take_inflater(&mut self) -> Inflater {
-        match self.peer_context() {
-            Some(window_bits) => {
-                let kept = self.contexts.as_mut().and_then(|contexts| contexts.inflater.take());
-                kept.unwrap_or_else(|| Inflater::with_takeover(window_bits))
-            }
-            None => deflate::take_inflater(),
+        if !self.peer_takes_over() {
+            return deflate::take_inflater();
         }
+        let kept = self.contexts.as_mut().and_then(|contexts| contexts.inflater.take());
+        kept.unwrap_or_else(|| Inflater::new(true))
     }
 
     fn give_inflater(&mut self, inflater: Inflater) {
-        match self.peer_context() {
-            Some(_) => self.contexts.get_or_insert_default().inflater = Some(inflater),
-            None => deflate::give_inflater(inflater),
+        if self.peer_takes_over() {
+            self.contexts.get_or_insert_default().inflater = Some(inflater);
+        } else {
+            deflate::give_inflater(inflater);
         }
     }
 }

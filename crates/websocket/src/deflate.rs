@@ -23,7 +23,8 @@ pub struct Policy {
     /// An offer whose `server_max_window_bits` is below this is declined; default 15: no offer that asks for less than
     /// we would use. At least 9, because zlib's raw deflate has no window of 8 bits.
     pub server_max_window_bits_min: u8,
-    /// The window asked of a client that lets us ask (its offer has `client_max_window_bits`); default 15, range 9–15.
+    /// The window asked of a client that lets us ask (its offer has `client_max_window_bits`); default 15, range 9–15. Saves
+    /// memory at the client only.
     pub client_max_window_bits: u8,
     /// 0 (stored) to 9 (smallest); default 6.
     pub level: u32,

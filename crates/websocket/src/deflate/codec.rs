@@ -72,16 +72,11 @@ pub(crate) enum InflateError {
 }
 
 impl Inflater {
-    /// Each message by itself.
-    pub(crate) fn without_takeover() -> Self {
-        // The largest window inflates what a smaller one would.
-        Inflater { inner: Decompress::new_with_window_bits(false, 15), history: None }
-    }
-
-    /// Messages that may refer to earlier ones. `window_bits` 8–15.
-    pub(crate) fn with_takeover(window_bits: u8) -> Self {
-        let inner = Decompress::new_with_window_bits(false, window_bits.clamp(9, 15));
-        Inflater { inner, history: Some(Vec::new()) }
+    /// For messages that may refer to earlier ones if `context_takeover`. The window is the largest, whatever was agreed:
+    /// zlib finds out that a reference goes back too far only where the input happens to be cut.
+    pub(crate) fn new(context_takeover: bool) -> Self {
+        let inner = Decompress::new_with_window_bits(false, 15);
+        Inflater { inner, history: context_takeover.then(Vec::new) }
     }
 
     /// Inflates a piece of a message to the end of `out`, which holds the message so far and nothing else. Takes memory
@@ -171,7 +166,7 @@ thread_local! {
 /// An inflater that has seen nothing.
 pub(crate) fn take_inflater() -> Inflater {
     let pooled = POOL.try_with(|pool| pool.borrow_mut().inflaters.pop());
-    pooled.ok().flatten().unwrap_or_else(Inflater::without_takeover)
+    pooled.ok().flatten().unwrap_or_else(|| Inflater::new(false))
 }
 
 pub(crate) fn give_inflater(mut inflater: Inflater) {

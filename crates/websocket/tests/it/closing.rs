@@ -1,7 +1,7 @@
 //! RFC 6455, 5.5.1 and 7.
 
 use damso_websocket::close::NORMAL;
-use damso_websocket::{Cause, SendError, Status, Violation};
+use damso_websocket::{Cause, Event, SendError, Status, Violation};
 
 use crate::peer::{End, Pair, Said, config, hex, to_hex};
 
@@ -103,6 +103,36 @@ fn the_server_closes_the_connection_first() {
             assert_eq!(end.connection.timeout(), None);
         }
     }
+}
+
+#[test]
+fn both_may_close_at_the_same_time() {
+    let mut pair = Pair::new(config(), None);
+    let now = pair.server.now;
+    pair.server.connection.close(4001, "from the server", now);
+    pair.client.connection.close(4002, "from the client", now);
+    pair.drive();
+    assert_eq!((pair.server.status(), pair.client.status()), (Status::Closed, Status::Closed));
+    // 7.1.5: each sees the other's code.
+    let [server, client] =
+        [&pair.server, &pair.client].map(|end| end.connection.close_status().unwrap().clone());
+    assert_eq!((server.code(), server.reason(), server.clean()), (4002, "from the client", true));
+    assert_eq!((client.code(), client.reason(), client.clean()), (4001, "from the server", true));
+}
+
+#[test]
+fn a_message_is_answered_before_a_violation_behind_it() {
+    let mut server = End::server();
+    let mut bytes = hex("81 81 00000000 61  81 01 62");
+    let mut input = server.connection.receive(&mut bytes, server.now);
+    while let Some(event) = input.next() {
+        if event == Event::Text("a") {
+            input.connection().send_text("b").unwrap();
+        }
+    }
+    let said = server.says();
+    assert_eq!(said[..5], hex("81 01 62 88 21"));
+    assert_eq!(said[5..7], 1002u16.to_be_bytes());
 }
 
 #[test]

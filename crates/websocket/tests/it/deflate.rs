@@ -269,6 +269,43 @@ fn every_agreement_carries_messages_both_ways() {
 }
 
 #[test]
+fn a_window_is_never_larger_than_agreed() {
+    // Repeats itself at a distance of 1,000 bytes: out of sight for a window of 9 bits, which is 512.
+    let mut state = 7u32;
+    let noise: Vec<u8> = (0..1000)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect();
+    let message = noise.repeat(4);
+    let mut lengths = Vec::new();
+    for bits in [9, 15] {
+        let agreed =
+            Agreed { server_max_window_bits: bits, client_max_window_bits: bits, ..TAKEOVER };
+        let mut pair = Pair::new(config(), Some(agreed));
+        pair.server.connection.send_binary(&message).unwrap();
+        pair.client.connection.send_binary(&message).unwrap();
+        lengths.push(pair.server.connection.output().len());
+        pair.drive();
+        assert_eq!(pair.client.events, [Said::Binary(message.clone())]);
+        assert_eq!(pair.server.events, [Said::Binary(message.clone())]);
+    }
+    assert!(lengths[0] > 4000 && lengths[1] < 1100, "{lengths:?}");
+}
+
+#[test]
+fn control_frames_of_ours_are_never_compressed() {
+    let mut server = End::server_with(config(), Some(TAKEOVER));
+    server.connection.send_ping(&[b'a'; 125]).unwrap();
+    assert_eq!(server.says()[..2], hex("89 7d"));
+    server.hears(&hex(&format!("89 fd 00000000 {}", "61".repeat(125))));
+    assert_eq!(server.says()[..2], hex("8a 7d"));
+    server.connection.close(1000, &"a".repeat(123), server.now);
+    assert_eq!(server.says()[..2], hex("88 7d"));
+}
+
+#[test]
 fn context_takeover_makes_repetition_short() {
     let message =
         "the same message, with little in it that repeats: 1234567890 abcdefghijklmnopqrstuvwxyz";

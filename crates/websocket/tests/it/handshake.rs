@@ -361,6 +361,30 @@ fn extensions_that_can_not_be_read_are_refused() {
 }
 
 #[test]
+fn an_answer_has_each_field_once() {
+    let opening = opening(&[
+        ("Sec-WebSocket-Protocol", "a, b"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
+    ])
+    .unwrap();
+    let agreed = opening.deflate(&Default::default());
+    let headers = opening.accept_headers(Some("b"), agreed.as_ref());
+    let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        [
+            "Upgrade",
+            "Connection",
+            "Sec-WebSocket-Accept",
+            "Sec-WebSocket-Protocol",
+            "Sec-WebSocket-Extensions"
+        ]
+    );
+    assert_eq!(headers[4].1.matches("permessage-deflate").count(), 1);
+}
+
+#[test]
 fn a_rejection_is_a_whole_answer() {
     let rejection = Rejection::new(403, "No.").with("X-A", "b\r\nX-C: d");
     assert_eq!(
@@ -465,6 +489,8 @@ fn a_client_fails_on_an_answer_that_is_not_one() {
     ] {
         assert_eq!(client_receives(&[(name, value)]), Err(error), "{name}: {value}");
     }
+    let accept = ("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_eq!(client_receives(&[accept, accept]), Err(HandshakeError::Accept));
     assert_eq!(
         client_receives(&[("Sec-WebSocket-Protocol", "a"), ("Sec-WebSocket-Protocol", "b")]),
         Err(HandshakeError::Subprotocol)
