@@ -29,6 +29,8 @@ pub enum Refusal {
     },
     /// The author used this nonce for something else.
     NonceReused,
+    /// The log can't take it now, as on a full disk.
+    Unavailable,
 }
 
 impl Refusal {
@@ -41,6 +43,7 @@ impl Refusal {
             Self::RateLimited { .. } => "rate_limited",
             Self::TooBig { .. } => "too_big",
             Self::NonceReused => "nonce_reused",
+            Self::Unavailable => "unavailable",
         }
     }
 }

@@ -65,6 +65,26 @@ impl State {
         }
     }
 
+    /// Puts back a room as a store kept it.
+    pub fn restore_room(&mut self, id: RoomId, room: Room) {
+        self.rooms.insert(id, room);
+    }
+
+    /// Puts back a ban as a store kept it.
+    pub fn restore_ban(&mut self, address: IpAddr, until: Option<u64>) {
+        self.bans.insert(address, until);
+    }
+
+    /// Puts back a mute as a store kept it.
+    pub fn restore_mute(&mut self, target: Target, until: Option<u64>) {
+        self.mutes.insert(target, until);
+    }
+
+    /// All rooms, in no order.
+    pub fn rooms(&self) -> impl Iterator<Item = (&RoomId, &Room)> {
+        self.rooms.iter()
+    }
+
     /// The room, if there is one.
     pub fn room(&self, room: &RoomId) -> Option<&Room> {
         self.rooms.get(room)

@@ -57,7 +57,10 @@ pub struct ServeArgs {
     /// Listen on the network address too, and print a QR code
     #[arg(long)]
     pub lan: bool,
-    /// Keep nothing on disk
+    /// Keep messages and bans in this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "memory")]
+    pub data: Option<PathBuf>,
+    /// Keep nothing on disk (so it is without --data)
     #[arg(long)]
     pub memory: bool,
     /// How to serve connections: event or threads
@@ -67,7 +70,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", hide = true)]
     pub shards: Option<usize>,
     /// Let pages of this origin use the chat; * lets all
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", hide = true)]
     pub allow_origin: Vec<String>,
     /// Serve under this host name too
     #[arg(long, value_name = "NAME", hide = true)]
@@ -189,6 +192,7 @@ mod tests {
         assert!(help.lines().count() <= 24, "{help}");
         let Ok(Action::PrintWithSettings(all)) = parsed("damso help all") else { panic!() };
         for word in [
+            "--data",
             "--listen",
             "--lan",
             "--memory",

@@ -7,7 +7,7 @@ use crate::http::upgrade::Policy;
 use crate::process::Failure;
 use damso_protocol::Limits;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Settings as they are written, section by section.
@@ -26,6 +26,8 @@ struct Server {
     listen: Vec<String>,
     /// The network address too.
     lan: bool,
+    /// The data folder; empty: nothing is kept on disk.
+    data: String,
     /// event or threads.
     engine: String,
     /// Loops of the event engine; 0: as many as were measured best.
@@ -43,6 +45,7 @@ impl Default for Server {
         Self {
             listen: Vec::new(),
             lan: false,
+            data: String::new(),
             engine: "event".into(),
             shards: 0,
             allow_origin: Vec::new(),
@@ -60,6 +63,8 @@ pub struct Config {
     pub listen: Vec<String>,
     /// The network address too.
     pub lan: bool,
+    /// The data folder; none: nothing is kept on disk.
+    pub data: Option<PathBuf>,
     /// How connections are served.
     pub engine: Kind,
     /// Loops of the event engine, at least 1.
@@ -150,10 +155,15 @@ fn resolve(
     server.console &= !args.no_console;
     server.allow_origin.extend(args.allow_origin.iter().cloned());
     server.allow_host.extend(args.allow_host.iter().cloned());
-    check(server, settings.limits)
+    let data = match (&args.data, args.memory) {
+        (Some(data), _) => Some(data.clone()),
+        (None, false) if !server.data.is_empty() => Some(PathBuf::from(&server.data)),
+        (None, _) => None,
+    };
+    check(server, data, settings.limits)
 }
 
-fn check(server: Server, limits: Limits) -> Result<Config, String> {
+fn check(server: Server, data: Option<PathBuf>, limits: Limits) -> Result<Config, String> {
     limits.check()?;
     let engine = match server.engine.as_str() {
         "event" => Kind::Event,
@@ -178,6 +188,7 @@ fn check(server: Server, limits: Limits) -> Result<Config, String> {
     Ok(Config {
         listen: server.listen,
         lan: server.lan,
+        data,
         engine,
         shards: if server.shards == 0 { SHARDS_DEFAULT } else { server.shards },
         policy: Policy::new(&server.allow_host, &server.allow_origin)?,

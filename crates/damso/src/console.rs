@@ -5,6 +5,7 @@
 //! [`COMMANDS`], and `//x` says `/x`.
 
 use crate::feed::Published;
+use crate::hub::HubHandle;
 use crate::lang::Lang;
 use crate::process;
 use crate::shard::{ShardHandle, ToShard};
@@ -124,12 +125,7 @@ pub struct Console;
 
 impl Console {
     /// Starts the console as the shard number `shard`, whose one session it is.
-    pub fn start(
-        shard: u16,
-        lang: Lang,
-        hub: mpsc::Sender<Vec<Input>>,
-        stop: mpsc::Sender<()>,
-    ) -> ShardHandle {
+    pub fn start(shard: u16, lang: Lang, hub: HubHandle, stop: mpsc::Sender<()>) -> ShardHandle {
         let session = SessionId { shard, slot: 0, generation: 0 };
         let mut inputs = vec![Input::Hello { session, who: Who::Operator }];
         let shows = std::io::stdin().is_terminal();
@@ -137,7 +133,7 @@ impl Console {
             let request = Request::Open { room: RoomId::lobby() };
             inputs.push(Input::Request { session, request });
         }
-        let _ = hub.send(inputs);
+        hub.give(inputs);
         let (print, prints) = mpsc::sync_channel::<String>(PRINTS_MAX);
         // Printing may block; the hub may not.
         start_thread("console-out", move || {
@@ -157,16 +153,14 @@ impl Console {
     }
 }
 
-/// What is printed once at the start, after the addresses.
-pub fn greeting(lang: Lang, console: bool, lan_url: Option<&str>) -> String {
+/// What is printed once at the start, after the addresses; `store` says what is kept where.
+pub fn greeting(lang: Lang, store: &str, console: bool, lan_url: Option<&str>) -> String {
     let mut text = String::new();
     if let Some(url) = lan_url {
         text.push_str(&qr(url));
     }
-    text.push_str(match lang {
-        Lang::En => "nothing is kept on disk: messages last as long as this process\n",
-        Lang::Ko => "디스크에 남기지 않습니다. 메시지는 담소를 끌 때 사라집니다\n",
-    });
+    text.push_str(store);
+    text.push('\n');
     if console {
         text.push_str(match lang {
             Lang::En => "type a line to speak as Administrator; /help shows the commands\n",
@@ -206,7 +200,7 @@ fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) {
 fn read_lines(
     session: SessionId,
     lang: Lang,
-    hub: &mpsc::Sender<Vec<Input>>,
+    hub: &HubHandle,
     stop: &mpsc::Sender<()>,
     print: &mpsc::SyncSender<String>,
 ) {
@@ -228,7 +222,7 @@ fn read_lines(
         match read_line(&bytes, lang) {
             Ok(None) => {}
             Ok(Some(Order::Ask(request))) => {
-                let _ = hub.send(vec![Input::Request { session, request }]);
+                hub.give(vec![Input::Request { session, request }]);
             }
             Ok(Some(Order::Help)) => {
                 let _ = print.send(help(lang));

@@ -73,6 +73,12 @@ impl Lang {
                     "보내지 않았습니다: {chars}자입니다. 한 번에 {limit}자까지 보낼 수 있습니다"
                 )
             }
+            (Refusal::Unavailable, Self::En) => {
+                "not sent: it can't be stored now, try again later".into()
+            }
+            (Refusal::Unavailable, Self::Ko) => {
+                "보내지 않았습니다: 지금은 저장할 수 없습니다. 나중에 다시 보내세요".into()
+            }
             (Refusal::NonceReused, Self::En) => "not sent: this was sent before".into(),
             (Refusal::NonceReused, Self::Ko) => "보내지 않았습니다: 이미 보낸 글입니다".into(),
         }

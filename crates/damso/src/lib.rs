@@ -11,6 +11,7 @@ pub mod echo;
 pub mod engine;
 pub mod feed;
 pub mod http;
+pub mod hub;
 pub mod lang;
 pub mod listen;
 pub mod process;

@@ -1,27 +1,24 @@
 //! `damso serve`: builds the parts, joins them, runs them until it is asked to stop.
 
 use crate::args::ServeArgs;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console};
 use crate::engine::{self, Links};
-use crate::feed::Published;
 use crate::http::{self, upgrade::Door};
+use crate::hub::{self, Recorder};
 use crate::lang::Lang;
 use crate::process::{self, Failure};
 use crate::session::Context;
-use crate::shard::{ShardHandle, ToShard};
-use damso_chat::hub::{Hub, Input, Output};
+use damso_chat::State;
+use damso_chat::hub::{Hub, Input};
 use damso_protocol::Limits;
-use damso_store::{Log, Memory};
+use damso_store::{Folder, Log, Memory, Sqlite};
 use damso_websocket as websocket;
 use std::future::Future;
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-
-/// Inputs the hub takes in before it hands its outputs on.
-const INPUTS_MAX: usize = 4096;
 
 /// How long stopping may take in all.
 const STOP_MAX: Duration = Duration::from_secs(4);
@@ -41,14 +38,14 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let door = Door::Chat(config.policy);
     let context = Arc::new(Context::new(door, websocket, config.limits.clone()));
 
-    let (to_hub, from_shards) = mpsc::channel::<Vec<Input>>();
+    let store = Store::open(config.data.as_deref())?;
+    let (to_hub, hub_inbox) = hub::channel();
     let (to_http, http_queue) = http::channel();
     let links = Links {
         context: context.clone(),
         hub: {
             let to_hub = to_hub.clone();
-            // A hub that has ended takes nothing, and nothing is owed to it.
-            Arc::new(move |inputs| drop(to_hub.send(inputs)))
+            Arc::new(move |inputs| to_hub.give(inputs))
         },
         http: Arc::new(move |newcomer, received| to_http.give(newcomer, received)),
     };
@@ -68,87 +65,71 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let _ = watched.recv();
     // From here on scripts may stop it, and the console may answer.
     announce(&listening.urls);
-    process::print(&console::greeting(lang, config.console, listening.lan_url.as_deref()));
+    let lan_url = listening.lan_url.as_deref();
+    process::print(&console::greeting(lang, &store.describe(lang), config.console, lan_url));
 
     let mut shards = running.shards;
     if config.console {
         let console = Console::start(shards.len() as u16, lang, to_hub.clone(), stop);
         shards.push(console);
     }
-    let log = Memory::new();
-    let hub = Hub::new(log.state().clone(), config.limits);
     let mut threads = running.threads;
-    threads.push(spawn("hub", move || run_hub(hub, log, &from_shards, &shards))?);
+    let live = Hub::new(store.state().clone(), config.limits);
+    let recorder = match store {
+        Store::Memory(log) => Recorder::Here(log),
+        Store::Disk(log) => {
+            let (entries, queue) = mpsc::channel();
+            let answer = to_hub.clone();
+            threads.push(spawn("log", move || hub::run_log(*log, &queue, &answer))?);
+            Recorder::There(entries)
+        }
+    };
+    threads.push(spawn("hub", move || hub::run(live, recorder, &hub_inbox, &shards))?);
 
     // The sender lives as long as the signals are watched.
     let _ = stopped.recv();
-    let _ = to_hub.send(vec![Input::Stop]);
+    to_hub.give(vec![Input::Stop]);
     join(threads);
     process::print(stopped_sentence(lang));
     Ok(())
 }
 
-/// The hub's thread: drains what is there, judges and records it, and hands everything on.
-fn run_hub(
-    mut hub: Hub,
-    mut log: impl Log,
-    inputs: &mpsc::Receiver<Vec<Input>>,
-    shards: &[ShardHandle],
-) {
-    let clock = Clock::start();
-    let mut batches: Vec<Vec<ToShard>> = shards.iter().map(|_| Vec::new()).collect();
-    while let Ok(mut batch) = inputs.recv() {
-        let now = clock.now_ms();
-        let (mut count, mut stop) = (0, false);
-        loop {
-            count += batch.len();
-            for input in batch {
-                stop |= input == Input::Stop;
-                hub.handle(input, now);
-            }
-            if stop || count >= INPUTS_MAX {
-                break;
-            }
-            match inputs.try_recv() {
-                Ok(next) => batch = next,
-                Err(_) => break,
-            }
+/// The log, as it was opened.
+enum Store {
+    Memory(Box<Memory>),
+    Disk(Box<Sqlite>),
+}
+
+impl Store {
+    fn open(data: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = data else { return Ok(Self::Memory(Box::default())) };
+        let log = Folder::hold(path).and_then(Sqlite::open);
+        let log = log.map_err(|error| Failure::other(error.to_string()))?;
+        Ok(Self::Disk(Box::new(log)))
+    }
+
+    fn state(&self) -> &State {
+        match self {
+            Self::Memory(log) => log.state(),
+            Self::Disk(log) => log.state(),
         }
-        let entries = hub.take_entries();
-        if !entries.is_empty() {
-            hub.recorded(log.append(entries, now));
-        }
-        for output in hub.take_outputs() {
-            let (session, message) = match output {
-                Output::Deliver { shards, event } => {
-                    if let Some(published) = Published::new(event).map(Arc::new) {
-                        for shard in shards {
-                            if let Some(batch) = batches.get_mut(usize::from(shard)) {
-                                batch.push(ToShard::Deliver(published.clone()));
-                            }
-                        }
-                    }
-                    continue;
-                }
-                Output::Subscribe { session, room, next } => {
-                    (session, ToShard::Subscribe { session, room, next })
-                }
-                Output::Answer { session, answer } => (session, ToShard::Answer(session, answer)),
-                Output::Credit { session, count } => (session, ToShard::Credit(session, count)),
-                Output::Close { session, ending } => (session, ToShard::Close(session, ending)),
-            };
-            if let Some(batch) = batches.get_mut(usize::from(session.shard)) {
-                batch.push(message);
+    }
+
+    /// Where messages are kept, as a line for the operator.
+    fn describe(&self, lang: Lang) -> String {
+        let Self::Disk(log) = self else {
+            return match lang {
+                Lang::En => "nothing is kept on disk: messages last as long as this process",
+                Lang::Ko => "디스크에 남기지 않습니다. 메시지는 담소를 끌 때 사라집니다",
             }
-        }
-        for (shard, batch) in shards.iter().zip(&mut batches) {
-            if stop {
-                batch.push(ToShard::Stop);
-            }
-            shard.give(std::mem::take(batch));
-        }
-        if stop {
-            return;
+            .into();
+        };
+        let path = log.folder().path().display();
+        match (log.folder().is_new(), lang) {
+            (true, Lang::En) => format!("data folder: {path} (new)"),
+            (true, Lang::Ko) => format!("자료 폴더: {path} (새로 만듦)"),
+            (false, Lang::En) => format!("data folder: {path} (messages: {})", log.messages()),
+            (false, Lang::Ko) => format!("자료 폴더: {path} (메시지 {}개)", log.messages()),
         }
     }
 }

@@ -1,17 +1,40 @@
 //! The log: judges entries in order, records what happened, and is what an acknowledgement means.
 
 pub mod memory;
+pub mod record;
+pub mod sqlite;
 
 pub use memory::Memory;
+pub use sqlite::{Folder, Sqlite};
 
 use damso_chat::{Decision, Entry, Refusal, State};
+use std::fmt;
+
+/// What became of an entry.
+pub type Outcome = Result<Decision, Refusal>;
+
+/// The log can't go on: nothing is known about what the disk holds. One sentence. Whoever owns the
+/// log has to end the process; retrying could acknowledge what isn't there.
+#[derive(Debug)]
+pub struct Fatal(pub String);
+
+impl fmt::Display for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Fatal {}
 
 /// Judges and records. The order of entries is the log's order.
 pub trait Log {
     /// Judges each entry after the events of those before it, and records what happened at `now`
     /// (ms since 1970; a time before the last one counts as the last one). One outcome an entry,
     /// in order. When it returns, what it accepted is as durable as this log makes things.
-    fn append(&mut self, entries: Vec<Entry>, now: u64) -> Vec<Result<Decision, Refusal>>;
+    ///
+    /// # Errors
+    /// The log can't go on; nothing of the batch counts as accepted.
+    fn append(&mut self, entries: Vec<Entry>, now: u64) -> Result<Vec<Outcome>, Fatal>;
 
     /// The state at the log's end.
     fn state(&self) -> &State;

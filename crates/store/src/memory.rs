@@ -1,8 +1,8 @@
 //! The log with nothing on disk, for trials and tests: it ends with the process.
 
-use crate::Log;
+use crate::{Fatal, Log, Outcome};
 use damso_chat::decide::{Accepted, Lookup, decide};
-use damso_chat::{Decision, Entry, Event, Message, Refusal, State};
+use damso_chat::{Decision, Entry, Event, Message, State};
 use damso_protocol::{Nonce, UserId};
 use std::collections::{HashMap, VecDeque};
 
@@ -27,7 +27,7 @@ impl Memory {
 }
 
 impl Log for Memory {
-    fn append(&mut self, entries: Vec<Entry>, now: u64) -> Vec<Result<Decision, Refusal>> {
+    fn append(&mut self, entries: Vec<Entry>, now: u64) -> Result<Vec<Outcome>, Fatal> {
         self.last_at = self.last_at.max(now);
         let mut outcomes = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -38,7 +38,7 @@ impl Log for Memory {
             }
             outcomes.push(outcome);
         }
-        outcomes
+        Ok(outcomes)
     }
 
     fn state(&self) -> &State {
@@ -79,7 +79,7 @@ impl Lookup for Nonces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use damso_chat::{Author, Command, Role};
+    use damso_chat::{Author, Command, Refusal, Role};
     use damso_protocol::RoomId;
 
     fn say(text: &str, nonce: Option<&str>) -> Entry {
@@ -98,7 +98,7 @@ mod tests {
         let mut log = Memory::new();
         let batch =
             vec![say("x", Some("n")), say("x", Some("n")), say("y", Some("n")), say("z", None)];
-        let outcomes = log.append(batch, 7);
+        let outcomes = log.append(batch, 7).unwrap();
         assert!(
             matches!(&outcomes[0], Ok(Decision::New(Event::Message(message))) if message.seq == 1)
         );
@@ -113,8 +113,8 @@ mod tests {
     #[test]
     fn time_never_goes_back() {
         let mut log = Memory::new();
-        log.append(vec![say("x", None)], 100);
-        let outcomes = log.append(vec![say("y", None)], 50);
+        log.append(vec![say("x", None)], 100).unwrap();
+        let outcomes = log.append(vec![say("y", None)], 50).unwrap();
         assert!(
             matches!(&outcomes[0], Ok(Decision::New(Event::Message(message))) if message.at == 100)
         );

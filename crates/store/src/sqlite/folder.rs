@@ -1,0 +1,87 @@
+//! The data folder: made for its owner alone, and held by one process at a time.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// Why a folder can't be used: one sentence.
+#[derive(Debug)]
+pub struct OpenError(pub(super) String);
+
+impl OpenError {
+    pub(super) fn database(path: &Path, error: &rusqlite::Error) -> Self {
+        Self(format!("the database {} can't be used: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// A data folder that this process holds.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    is_new: bool,
+    /// Released by the system when the process ends, however it does.
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes hold of `path`, making it (0700) if it isn't there.
+    ///
+    /// # Errors
+    /// It can't be made or written, or another process holds it.
+    pub fn hold(path: &Path) -> Result<Self, OpenError> {
+        let failed = |error: io::Error| {
+            OpenError(match error.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => format!(
+                    "the data folder {} can't be written ({error}); choose another with --data, \
+                     or run without one with --memory",
+                    path.display()
+                ),
+                _ => format!("the data folder {} can't be used: {error}", path.display()),
+            })
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let path = fs::canonicalize(path).map_err(failed)?;
+        let lock = path.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock);
+        let lock = lock.map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError(format!(
+                    "the data folder {} is in use by another damso; stop that one, or choose \
+                     another with --data",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let is_new = !path.join(DATABASE).exists();
+        Ok(Self { path, is_new, _lock: lock })
+    }
+
+    /// Where it is, absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether nothing was kept there before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+}
+
+const DATABASE: &str = "damso.db";

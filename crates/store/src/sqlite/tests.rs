@@ -1,0 +1,173 @@
+use super::*;
+use crate::Memory;
+use damso_chat::{Author, Command, Role};
+use proptest::prelude::*;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A folder of the system's temporary one, gone with its test.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("damso-store-{}-{number}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn log(&self) -> Sqlite {
+        Sqlite::open(Folder::hold(&self.0).unwrap()).unwrap()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn entry(who: u8, command: Command) -> Entry {
+    let author = Author {
+        user: UserId::new(format!("u{who}")),
+        name: format!("10.0.0.{who}:1").into(),
+        role: if who == 0 { Role::Operator } else { Role::Guest },
+        address: (who > 0).then(|| [10, 0, 0, who].into()),
+    };
+    Entry { author, command }
+}
+
+fn say(who: u8, text: &str, nonce: Option<&str>) -> Entry {
+    let nonce = nonce.map(Nonce::new);
+    entry(who, Command::Send { room: RoomId::lobby(), nonce, text: text.into() })
+}
+
+#[test]
+fn a_log_goes_on_where_it_stopped() {
+    let folder = Temporary::new();
+    let mut log = folder.log();
+    assert!(log.folder().is_new());
+    let address = [10, 0, 0, 9].into();
+    let batch = vec![
+        say(1, "하나", Some("a")),
+        say(1, "둘", None),
+        entry(0, Command::Ban { address, until: None }),
+        entry(0, Command::Mute { target: Target::User(UserId::new("u2")), until: Some(5_000) }),
+    ];
+    log.append(batch, 1_000).unwrap();
+    let before = log.state().clone();
+    drop(log);
+
+    let mut log = folder.log();
+    assert!(!log.folder().is_new());
+    assert_eq!(*log.state(), before);
+    assert_eq!(log.messages(), 2);
+    let batch = vec![
+        say(1, "하나", Some("a")),
+        say(1, "셋", Some("a")),
+        say(2, "쉿", None),
+        say(9, "막힘", None),
+        say(1, "셋", None),
+    ];
+    let outcomes = log.append(batch, 500).unwrap();
+    assert!(matches!(&outcomes[0], Ok(Decision::Repeated(first)) if first.seq == 1));
+    assert_eq!(outcomes[1], Err(Refusal::NonceReused));
+    assert_eq!(outcomes[2], Err(Refusal::Muted { until: Some(5_000) }));
+    assert_eq!(outcomes[3], Err(Refusal::Banned));
+    let Ok(Decision::New(Event::Message(message))) = &outcomes[4] else { panic!() };
+    assert_eq!((message.seq, message.n), (3, 3));
+    assert_eq!(message.at, 1_000, "time never goes back, not over a restart either");
+}
+
+#[test]
+fn a_second_process_is_refused_and_a_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Temporary::new();
+    let first = folder.log();
+    let second = Folder::hold(&folder.0).unwrap_err().to_string();
+    assert!(second.contains("in use by another damso"), "{second}");
+    let mode = std::fs::metadata(&folder.0).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    drop(first);
+    folder.log();
+}
+
+#[test]
+fn a_newer_database_and_one_of_something_else_are_refused_in_one_sentence() {
+    let folder = Temporary::new();
+    let log = folder.log();
+    log.connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(log);
+    let open = || Sqlite::open(Folder::hold(&folder.0).unwrap()).map(drop).unwrap_err().to_string();
+    assert!(open().contains("newer"), "{}", open());
+    let database = folder.0.join("damso.db");
+    std::fs::remove_file(&database).unwrap();
+    Connection::open(&database).unwrap().execute_batch("CREATE TABLE cats (name)").unwrap();
+    assert!(open().contains("cats"), "{}", open());
+    std::fs::write(&database, "this is no database at all, but a text that someone put here")
+        .unwrap();
+    assert!(open().contains("damso.db"), "{}", open());
+}
+
+#[test]
+fn a_full_disk_refuses_the_batch_and_the_log_goes_on_when_there_is_room() {
+    let folder = Temporary::new();
+    let mut log = folder.log();
+    log.append(vec![say(1, "before", None)], 1).unwrap();
+    let pages: i64 =
+        log.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    log.connection.pragma_update(None, "max_page_count", pages).unwrap();
+    let long = "x".repeat(100_000);
+    let outcomes = log.append(vec![say(1, "small", None), say(1, &long, None)], 2).unwrap();
+    assert_eq!(outcomes, [Err(Refusal::Unavailable), Err(Refusal::Unavailable)]);
+    log.connection.pragma_update(None, "max_page_count", 1_000_000).unwrap();
+    let outcomes = log.append(vec![say(1, &long, None)], 3).unwrap();
+    assert!(matches!(&outcomes[0], Ok(Decision::New(Event::Message(message))) if message.seq == 2));
+    drop(log);
+    assert_eq!(folder.log().messages(), 2);
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let who = 0_u8..4;
+    let until = prop_oneof![Just(None), (0_u64..2_000).prop_map(Some)];
+    let nonce = prop_oneof![Just(None), (0_u8..3).prop_map(|name| Some(format!("n{name}")))];
+    let send = (who.clone(), nonce, 0_u8..3)
+        .prop_map(|(who, nonce, text)| say(who, &format!("text {text}"), nonce.as_deref()));
+    let other = (who.clone(), who, until, 0_u8..4).prop_map(|(by, whom, until, kind)| {
+        let address = IpAddr::from([10, 0, 0, whom]);
+        entry(
+            by,
+            match kind {
+                0 => Command::Ban { address, until },
+                1 => Command::Unban { address },
+                2 => Command::Mute { target: Target::Address(address), until },
+                _ => Command::Mute { target: Target::User(UserId::new(format!("u{whom}"))), until },
+            },
+        )
+    });
+    prop_oneof![3 => send, 2 => other]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// The same entries, in any batches and with restarts between them, come to the same outcomes
+    /// and the same state on disk and in memory.
+    #[test]
+    fn disk_and_memory_judge_alike(
+        batches in prop::collection::vec((prop::collection::vec(any_entry(), 1..8), any::<bool>()), 1..8)
+    ) {
+        let folder = Temporary::new();
+        let (mut disk, mut memory) = (folder.log(), Memory::new());
+        for (number, (batch, restart)) in batches.into_iter().enumerate() {
+            let now = 300 * number as u64;
+            let expected = memory.append(batch.clone(), now).unwrap();
+            prop_assert_eq!(disk.append(batch, now).unwrap(), expected);
+            if restart {
+                drop(disk);
+                disk = folder.log();
+            }
+            prop_assert_eq!(disk.state(), memory.state());
+        }
+    }
+}
