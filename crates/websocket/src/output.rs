@@ -59,7 +59,8 @@ impl Output {
         } else if self.sent > self.bytes.len() / 2 {
             // Moves fewer bytes than were sent since the last time: a constant cost for each byte.
             self.bytes.drain(..self.sent);
-            self.last_pong = self.last_pong.and_then(|at| at.checked_sub(self.sent as u32));
+            let sent = u32::try_from(self.sent).ok();
+            self.last_pong = self.last_pong.zip(sent).and_then(|(at, sent)| at.checked_sub(sent));
             self.sent = 0;
         }
     }

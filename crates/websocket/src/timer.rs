@@ -42,8 +42,8 @@ impl Timer {
     pub(crate) fn due(self, since: Instant, timing: &Timing, jitter: u32) -> Option<Instant> {
         match self {
             Timer::Ping => {
-                let shorter =
-                    (timing.ping_after / 4).mul_f64(f64::from(jitter) / f64::from(u32::MAX));
+                let nanos = ((timing.ping_after / 4).as_nanos() * u128::from(jitter)) >> 32;
+                let shorter = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
                 let ping = since.checked_add(timing.ping_after.saturating_sub(shorter));
                 let silent = Timer::Silent.due(since, timing, jitter);
                 match (ping, silent) {

@@ -7,6 +7,10 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 /// RFC 7692, 7.2.1 and 7.2.2: what a sync flush ends with, left out on the wire.
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
+/// How many blocks with BFINAL a message may have in any case, and for how many bytes one more.
+const STARTS_MAX: u64 = 16;
+const START_BYTES_MIN: u64 = 64;
+
 /// The farthest that DEFLATE data can refer back.
 const WINDOW_BYTES: usize = 32 * 1024;
 
@@ -63,6 +67,10 @@ pub(crate) struct Inflater {
     inner: Decompress,
     /// With context takeover: the end of earlier messages, as far as DEFLATE data can refer back.
     history: Option<Vec<u8>>,
+    /// Bytes inflated up to the last block with BFINAL.
+    taken: u64,
+    /// Blocks with BFINAL in this message.
+    starts: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +84,7 @@ impl Inflater {
     /// zlib finds out that a reference goes back too far only where the input happens to be cut.
     pub(crate) fn new(context_takeover: bool) -> Self {
         let inner = Decompress::new_with_window_bits(false, 15);
-        Inflater { inner, history: context_takeover.then(Vec::new) }
+        Inflater { inner, history: context_takeover.then(Vec::new), taken: 0, starts: 0 }
     }
 
     /// Inflates a piece of a message to the end of `out`, which holds the message so far and nothing else. Takes memory
@@ -124,6 +132,7 @@ impl Inflater {
         bytes_max: usize,
     ) -> Result<(), InflateError> {
         self.push(&TAIL, out, bytes_max)?;
+        (self.taken, self.starts) = (0, 0);
         if let Some(history) = &mut self.history {
             remember(history, out);
         }
@@ -134,6 +143,12 @@ impl Inflater {
     /// what came before.
     #[cold]
     fn start_again(&mut self, out: &[u8]) -> Result<(), InflateError> {
+        // It costs some microseconds, and two bytes are enough to ask for it: too many of them are no honest data.
+        self.taken += self.inner.total_in();
+        self.starts += 1;
+        if self.starts > STARTS_MAX + self.taken / START_BYTES_MIN {
+            return Err(InflateError::NotDeflate);
+        }
         let mut window = self.history.clone().unwrap_or_default();
         remember(&mut window, out);
         self.inner.reset(false);
@@ -142,10 +157,14 @@ impl Inflater {
     }
 }
 
+/// Keeps at least a window, and twice as much at most, so that the bytes needn't be moved with each message.
 fn remember(history: &mut Vec<u8>, message: &[u8]) {
     let message = &message[message.len().saturating_sub(WINDOW_BYTES)..];
-    let excess = (history.len() + message.len()).saturating_sub(WINDOW_BYTES);
-    history.drain(..excess);
+    if history.len() + message.len() > 2 * WINDOW_BYTES {
+        // More than a window goes, so that this is less than what is there.
+        let kept = WINDOW_BYTES - message.len();
+        history.drain(..history.len() - kept);
+    }
     history.extend_from_slice(message);
 }
 

@@ -1,7 +1,9 @@
 //! RFC 7692.
 
 use damso_websocket::deflate::{Agreed, Deflater, Offer, Policy};
-use damso_websocket::{ClientHandshake, Config, HandshakeError, Limits, Opening, Violation, frame};
+use damso_websocket::{
+    ClientHandshake, Config, HandshakeError, Limits, Opcode, Opening, Violation, frame,
+};
 
 use crate::handshake::{answer, opening};
 use crate::peer::{End, Pair, Said, config, hex, text, to_hex};
@@ -82,6 +84,40 @@ fn a_block_with_bfinal_does_not_end_context_takeover() {
 }
 
 #[test]
+fn blocks_with_bfinal_and_nothing_in_them_are_not_taken_for_ever() {
+    let message = |blocks: usize| {
+        let mut frame = Vec::new();
+        frame::write_header(&mut frame, true, true, Opcode::Binary, None, blocks as u64 * 2 + 1);
+        // An empty final block of two bytes.
+        frame.extend(hex("0300").repeat(blocks));
+        frame.push(0x00);
+        frame
+    };
+    for agreed in [TAKEOVER, NO_TAKEOVER] {
+        assert_eq!(client(agreed).hears(&message(16)), [Said::Binary(vec![])]);
+        assert_eq!(client(agreed).hears(&message(1000)), [Said::Violation(Violation::NotDeflate)]);
+    }
+}
+
+#[test]
+fn context_takeover_reaches_back_over_many_messages() {
+    let mut server = End::server_with(config(), Some(TAKEOVER));
+    let mut client = client(TAKEOVER);
+    for i in 0..300u32 {
+        let message: Vec<u8> = (0..700).map(|j| (i * j).to_le_bytes()[1]).collect();
+        server.connection.send_binary(&message).unwrap();
+        let mut frames = server.says();
+        if i % 50 == 49 {
+            // A message with BFINAL in between; the compressor doesn't know of it, and reaches over it.
+            frames.splice(0..0, hex("c2 03 030000"));
+            client.hears(&frames[..5]);
+            frames.drain(..5);
+        }
+        assert_eq!(client.hears(&frames), [Said::Binary(message)]);
+    }
+}
+
+#[test]
 fn which_fault_is_found_does_not_depend_on_the_pieces() {
     // Bad UTF-8, then bad DEFLATE data, found by fuzzing.
     let frames = hex("c1 0d f248dc055da3ff00c9c90000ff");
@@ -149,14 +185,7 @@ fn compressed_text_is_refused_at_the_first_impossible_byte() {
     noise[5000] = 0xff;
     Deflater::new(6, 15).message(&noise, &mut deflated);
     let mut frame = Vec::new();
-    frame::write_header(
-        &mut frame,
-        true,
-        true,
-        damso_websocket::Opcode::Text,
-        None,
-        deflated.len() as u64,
-    );
+    frame::write_header(&mut frame, true, true, Opcode::Text, None, deflated.len() as u64);
     frame.extend(&deflated);
     let mut client = client(TAKEOVER);
     // Half of the message is enough to know.
@@ -190,14 +219,7 @@ fn zeros(len: usize) -> Vec<u8> {
     let mut deflated = Vec::new();
     Deflater::new(9, 15).message(&vec![0; len], &mut deflated);
     let mut frame = Vec::new();
-    frame::write_header(
-        &mut frame,
-        true,
-        true,
-        damso_websocket::Opcode::Binary,
-        None,
-        deflated.len() as u64,
-    );
+    frame::write_header(&mut frame, true, true, Opcode::Binary, None, deflated.len() as u64);
     frame.extend(&deflated);
     frame
 }
