@@ -50,6 +50,10 @@ pub(crate) fn masked_frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> 
         }
     }
     bytes.extend_from_slice(&mask);
+    if mask == [0; 4] {
+        bytes.extend_from_slice(payload);
+        return bytes;
+    }
     bytes.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ mask[at % 4]));
     bytes
 }
@@ -129,6 +133,19 @@ impl Client {
         self
     }
 
+    /// The same, if the server takes it in.
+    pub(crate) fn try_open(address: SocketAddr) -> Option<Self> {
+        let mut client = Self::connect(address);
+        client.try_send(opening("/ws", address, "").as_bytes());
+        while !unread_of(&client).windows(4).any(|four| four == b"\r\n\r\n") {
+            if !client.read() {
+                return None;
+            }
+        }
+        assert_eq!(client.answer().status, 101);
+        Some(client)
+    }
+
     #[track_caller]
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).expect("the server reads");
@@ -172,6 +189,25 @@ impl Client {
     #[track_caller]
     pub(crate) fn frame(&mut self) -> Frame {
         self.next_frame().expect("the connection goes on")
+    }
+
+    /// The next frame that is no line of the chat.
+    #[track_caller]
+    pub(crate) fn frame_but_lines(&mut self) -> Frame {
+        loop {
+            let frame = self.frame();
+            if frame.opcode() != TEXT {
+                return frame;
+            }
+        }
+    }
+
+    /// Reads until the end, whatever comes.
+    #[track_caller]
+    pub(crate) fn reads_to_the_end(&mut self) {
+        while self.read() {
+            self.at = self.received.len();
+        }
     }
 
     /// The next frame; none if the connection ends before it.
@@ -246,7 +282,14 @@ impl Client {
     pub(crate) fn says_and_hears_again(&mut self) {
         self.send(&frame(FIN | PING, b"still here"));
         let pong = Frame { first: FIN | PONG, payload: b"still here".into() };
-        assert_eq!(self.frame(), pong);
+        loop {
+            let next = self.frame();
+            if next.first != FIN | PING {
+                assert_eq!(next, pong);
+                return;
+            }
+            self.send(&frame(FIN | PONG, &next.payload));
+        }
     }
 
     /// Whether there is something to read, or the end, within so long.
@@ -276,10 +319,16 @@ impl Client {
     /// Close is answered.
     #[track_caller]
     pub(crate) fn is_closed_with(&mut self, code: u16) {
-        let frame = self.frame();
-        assert_eq!(frame.first, FIN | CLOSE, "{frame:?}");
+        self.is_closed_with_after(code, "");
+    }
+
+    /// The same, with words for the failure.
+    #[track_caller]
+    pub(crate) fn is_closed_with_after(&mut self, code: u16, what: &str) {
+        let frame = self.next_frame().unwrap_or_else(|| panic!("{what}: it ended without a Close"));
+        assert_eq!(frame.first, FIN | CLOSE, "{what}: {frame:?}");
         let reason = String::from_utf8_lossy(frame.payload.get(2..).unwrap_or_default());
-        assert_eq!(frame.payload.get(..2), Some(&code.to_be_bytes()[..]), "{reason}");
+        assert_eq!(frame.payload.get(..2), Some(&code.to_be_bytes()[..]), "{what}: {reason}");
         self.try_send(&self::frame(FIN | CLOSE, &code.to_be_bytes()));
         self.ends();
     }

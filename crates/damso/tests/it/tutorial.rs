@@ -492,6 +492,7 @@ fn without_log_debug_nothing_is_logged(engine: Engine) {
     let mut rude = server.join();
     rude.send(b"\x81\x05hello");
     rude.is_closed_with(1002);
+    drop(rude);
     server.join().reset();
     server.until_only(&[&guest]);
     assert_eq!(server.log_so_far(), Vec::<String>::new());
