@@ -530,8 +530,8 @@ fn weight(published: &Published) -> usize {
         Event::Message(message) => message.text.len(),
         _ => 0,
     };
-    // The text is held as such and in a frame or two, beside what surrounds it.
-    text * 3 + 512
+    // The text is held as such and in a frame, beside what surrounds it.
+    text * 2 + 400
 }
 
 #[cfg(test)]

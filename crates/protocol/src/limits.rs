@@ -35,7 +35,7 @@ pub struct Limits {
     pub ping_seconds: u32,
     /// Seconds after which a peer that says nothing, or takes no byte, is gone. Default 60.
     pub silent_seconds: u32,
-    /// Bytes of recent lines a room keeps ready for readers that fall behind. Default 4 MiB.
+    /// Bytes of recent lines a room keeps ready for readers that fall behind. Default 32 MiB.
     pub feed_bytes: u32,
 }
 
@@ -54,7 +54,7 @@ impl Default for Limits {
             head_seconds: 10,
             ping_seconds: 25,
             silent_seconds: 60,
-            feed_bytes: 4 << 20,
+            feed_bytes: 32 << 20,
         }
     }
 }
