@@ -1,8 +1,10 @@
-//! What it costs a server to receive a text message: take bytes, find the frame, unmask, validate, deliver.
+//! What it costs a server to receive a text message: take bytes, find the frame, unmask, validate,
+//! deliver.
 //!
-//! Every library reads the same endless conversation from memory as from a socket, through its own way of reading; ours
-//! through a buffer of 64 KiB that is shared as a shard shares it. Each message counts as one iteration. Between the
-//! messages stand Pongs of one byte, which shift the next ones to another alignment, so that every residue comes about.
+//! Every library reads the same endless conversation from memory as from a socket, through its own
+//! way of reading; ours through a buffer of 64 KiB that is shared as a shard shares it. Each
+//! message counts as one iteration. Between the messages stand Pongs of one byte, which shift the
+//! next ones to another alignment, so that every residue comes about.
 //!
 //! `cargo bench -p damso-websocket --bench receive`, with a filter as `16/ascii`.
 

@@ -71,8 +71,8 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// "The WebSocket Connection Close Code" (7.1.5): the one received, else 1005 if the frame had none, 1006 if there
-    /// was no Close frame.
+    /// "The WebSocket Connection Close Code" (7.1.5): the one received, else 1005 if the frame had
+    /// none, 1006 if there was no Close frame.
     pub fn code(&self) -> u16 {
         match &self.received {
             Some(frame) => frame.code.unwrap_or(NO_STATUS),
@@ -107,8 +107,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<CloseFrame, Violation> {
     }
 }
 
-/// What to send for a code and a reason: 1005 means no body, any other code that must not be on the wire becomes 1011
-/// (it is an error of our own), and the reason is cut to [`REASON_BYTES_MAX`] between two characters.
+/// What to send for a code and a reason: 1005 means no body, any other code that must not be on the
+/// wire becomes 1011 (it is an error of our own), and the reason is cut to [`REASON_BYTES_MAX`]
+/// between two characters.
 pub(crate) fn sendable(code: u16, reason: &str) -> CloseFrame {
     if code == NO_STATUS {
         return CloseFrame { code: None, reason: String::new() };

@@ -21,8 +21,8 @@ pub use input::Input;
 pub struct Limits {
     /// A frame's payload as its header claims it; default 1 MiB. Refused before any of it is taken.
     pub frame_bytes: u64,
-    /// A message's bytes, all fragments together and inflated; default 1 MiB. A connection owns at most this much, twice
-    /// over while its buffer grows.
+    /// A message's bytes, all fragments together and inflated; default 1 MiB. A connection owns at
+    /// most this much, twice over while its buffer grows.
     pub message_bytes: usize,
 }
 
@@ -46,10 +46,11 @@ pub struct Config {
 pub enum Status {
     /// Messages may go both ways.
     Open,
-    /// A Close frame was sent and the peer's is awaited; at a client also: the server's end of bytes is awaited (7.1.1).
+    /// A Close frame was sent and the peer's is awaited; at a client also: the server's end of
+    /// bytes is awaited (7.1.1).
     Closing,
-    /// All is said: once `output()` is empty the owner shuts down writing, then reads and discards until the end of the
-    /// peer's bytes or until `Closed`.
+    /// All is said: once `output()` is empty the owner shuts down writing, then reads and discards
+    /// until the end of the peer's bytes or until `Closed`.
     ShutDown,
     /// To be dropped, with its socket, now.
     Closed,
@@ -64,7 +65,8 @@ pub enum SendError {
     ControlTooLong,
 }
 
-/// What a peer said. Control frames are answered by the connection itself; their events are for the record.
+/// What a peer said. Control frames are answered by the connection itself; their events are for the
+/// record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A text message, whole.
@@ -90,17 +92,18 @@ pub enum Event<'a> {
 ///
 /// - **Input**: [`receive`](Self::receive), [`receive_eof`](Self::receive_eof),
 ///   [`handle_timeout`](Self::handle_timeout), [`touch`](Self::touch).
-/// - **Commands**: [`send_text`](Self::send_text), [`send_binary`](Self::send_binary), [`send_ping`](Self::send_ping),
-///   [`close`](Self::close).
+/// - **Commands**: [`send_text`](Self::send_text), [`send_binary`](Self::send_binary),
+///   [`send_ping`](Self::send_ping), [`close`](Self::close).
 /// - **Output**: [`output`](Self::output), [`sent`](Self::sent).
-/// - **Getters**: [`timeout`](Self::timeout), [`status`](Self::status), [`close_status`](Self::close_status),
-///   [`takes_data`](Self::takes_data).
+/// - **Getters**: [`timeout`](Self::timeout), [`status`](Self::status),
+///   [`close_status`](Self::close_status), [`takes_data`](Self::takes_data).
 ///
-/// After every input and command: drain the events of `receive` until there is none, then send `output()`, then look at
-/// `status()` and `timeout()`, which all three may have changed. What the peer does wrong is answered inside.
+/// After every input and command: drain the events of `receive` until there is none, then send
+/// `output()`, then look at `status()` and `timeout()`, which all three may have changed. What the
+/// peer does wrong is answered inside.
 ///
-/// Owns no heap memory while idle, but for a client's source of masking keys and, once a compressed message went by with
-/// context takeover, the windows.
+/// Owns no heap memory while idle, but for a client's source of masking keys and, once a compressed
+/// message went by with context takeover, the windows.
 pub struct Connection {
     config: Arc<Config>,
     output: Output,
@@ -118,7 +121,8 @@ pub struct Connection {
     timer: Timer,
     state: State,
     eof: bool,
-    /// A header that the input's end cut off: header[..header_len], and it isn't complete: header_len < 14.
+    /// A header that the input's end cut off: header[..header_len], and it isn't complete:
+    /// header_len < 14.
     header_len: u8,
     header: [u8; HEADER_BYTES_MAX],
 }
@@ -158,8 +162,8 @@ impl Connection {
         Connection::new(config, deflate, None, now, jitter)
     }
 
-    /// The client's end. `keys` gives each frame's masking key and must be unpredictable (5.3, 10.3): from the operating
-    /// system, or a generator seeded by it that is fit for cryptography.
+    /// The client's end. `keys` gives each frame's masking key and must be unpredictable (5.3,
+    /// 10.3): from the operating system, or a generator seeded by it that is fit for cryptography.
     pub fn client(
         config: Arc<Config>,
         deflate: Option<Agreed>,
@@ -197,8 +201,9 @@ impl Connection {
 
     // Input
 
-    /// Takes bytes from the peer. They are consumed as the events are drained, which must be done until there is none;
-    /// what isn't complete by then is kept. Unmasks in place, and events borrow from `input` where they can.
+    /// Takes bytes from the peer. They are consumed as the events are drained, which must be done
+    /// until there is none; what isn't complete by then is kept. Unmasks in place, and events
+    /// borrow from `input` where they can.
     ///
     /// After [`close`](Self::close) the peer's messages go on arriving until its Close frame.
     pub fn receive<'a>(&'a mut self, input: &'a mut [u8], now: Instant) -> Input<'a> {
@@ -286,9 +291,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Starts the closing handshake (7.1.2): queues a Close frame; nothing may be sent after it. Does nothing if the
-    /// connection is closing already. The reason is cut to 123 bytes between two characters. A code that must not be on
-    /// the wire (7.4) becomes 1011, except 1005, which stands for a Close frame without a body.
+    /// Starts the closing handshake (7.1.2): queues a Close frame; nothing may be sent after it.
+    /// Does nothing if the connection is closing already. The reason is cut to 123 bytes between
+    /// two characters. A code that must not be on the wire (7.4) becomes 1011, except 1005, which
+    /// stands for a Close frame without a body.
     pub fn close(&mut self, code: u16, reason: &str, now: Instant) {
         if self.state == State::Open {
             let frame = close::sendable(code, reason);
@@ -457,7 +463,8 @@ impl Connection {
         matches!(self.state, State::Open | State::CloseSent)
     }
 
-    /// Checks a header against what came before it and against the limits, before any of its payload is taken.
+    /// Checks a header against what came before it and against the limits, before any of its
+    /// payload is taken.
     fn admit(&self, header: &Header) -> Result<(), Violation> {
         if header.opcode.is_control() {
             return Ok(());

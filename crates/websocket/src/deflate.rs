@@ -15,16 +15,19 @@ pub const NAME: &str = "permessage-deflate";
 /// What a server makes of an offer.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Our messages don't refer to earlier ones, whatever was offered; default true. Such messages can be shared by
-    /// subscribers, and the connection owns no compressor (some 256 KiB) between two messages.
+    /// Our messages don't refer to earlier ones, whatever was offered; default true. Such messages
+    /// can be shared by subscribers, and the connection owns no compressor (some 256 KiB) between
+    /// two messages.
     pub server_no_context_takeover: bool,
-    /// Ask the same of the client; default true. The connection then owns no 32 KiB window between two messages.
+    /// Ask the same of the client; default true. The connection then owns no 32 KiB window between
+    /// two messages.
     pub client_no_context_takeover: bool,
-    /// An offer whose `server_max_window_bits` is below this is declined; default 15: no offer that asks for less than
-    /// we would use. At least 9, because zlib's raw deflate has no window of 8 bits.
+    /// An offer whose `server_max_window_bits` is below this is declined; default 15: no offer that
+    /// asks for less than we would use. At least 9, because zlib's raw deflate has no window of 8
+    /// bits.
     pub server_max_window_bits_min: u8,
-    /// The window asked of a client that lets us ask (its offer has `client_max_window_bits`); default 15, range 9–15. Saves
-    /// memory at the client only.
+    /// The window asked of a client that lets us ask (its offer has `client_max_window_bits`);
+    /// default 15, range 9–15. Saves memory at the client only.
     pub client_max_window_bits: u8,
     /// 0 (stored) to 9 (smallest); default 6.
     pub level: u32,
@@ -170,8 +173,8 @@ fn accept(offer: &Parameters, policy: &Policy) -> Option<Agreed> {
     if server_max_window_bits < policy.server_max_window_bits_min.max(9) {
         return None;
     }
-    // 7.1.2.2: a value in the offer is a promise, also for what we don't answer; without the parameter the client can't
-    // be told, and uses up to 15.
+    // 7.1.2.2: a value in the offer is a promise, also for what we don't answer; without the
+    // parameter the client can't be told, and uses up to 15.
     let client_max_window_bits = match offer.client_max_window_bits {
         Some(promised) => promised.unwrap_or(15).min(policy.client_max_window_bits.clamp(9, 15)),
         None => 15,
@@ -189,8 +192,8 @@ fn accept(offer: &Parameters, policy: &Policy) -> Option<Agreed> {
 }
 
 impl Agreed {
-    /// The element of the server's `Sec-WebSocket-Extensions`. A window of 15 bits needs no mention; a smaller one was
-    /// in the offer, since [`negotiate`] never makes it smaller unasked.
+    /// The element of the server's `Sec-WebSocket-Extensions`. A window of 15 bits needs no
+    /// mention; a smaller one was in the offer, since [`negotiate`] never makes it smaller unasked.
     pub(crate) fn answer(&self) -> String {
         let mut answer = NAME.to_owned();
         if self.server_no_context_takeover {
@@ -243,7 +246,8 @@ impl Offer {
         }
         let client_max_window_bits = match answer.client_max_window_bits {
             None => 15,
-            // 7.1.2.2: "If a server sends … client_max_window_bits without the offer having it, the client fails".
+            // 7.1.2.2: "If a server sends … client_max_window_bits without the offer having it, the
+            // client fails".
             Some(_) if !self.client_max_window_bits => return None,
             // In an answer it has a value.
             Some(bits) => bits?,

@@ -44,14 +44,16 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads a header and says how many bytes it took; `Ok(None)`: incomplete. Checks all that one frame by itself can
-    /// get wrong, as soon as the first two bytes are there. `masked`: whether the peer must mask (it is a client).
+    /// Reads a header and says how many bytes it took; `Ok(None)`: incomplete. Checks all that one
+    /// frame by itself can get wrong, as soon as the first two bytes are there. `masked`: whether
+    /// the peer must mask (it is a client).
     #[inline]
     pub(crate) fn parse(bytes: &[u8], masked: bool) -> Result<Option<(Header, usize)>, Violation> {
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
         let fin = first & 0x80 != 0;
         let rsv1 = first & 0x40 != 0;
-        // 5.2: "MUST be 0 unless an extension is negotiated that defines meanings"; none that we know uses these two.
+        // 5.2: "MUST be 0 unless an extension is negotiated that defines meanings"; none that we
+        // know uses these two.
         if first & 0x30 != 0 {
             return Err(Violation::ReservedBits);
         }
@@ -116,8 +118,9 @@ impl Header {
     }
 }
 
-/// Appends a frame's header, its length in as few bytes as it needs (5.2). The payload follows, masked with the same
-/// key by whoever appends it ([`mask::apply`]). `rsv1`: the message is compressed (RFC 7692, 6).
+/// Appends a frame's header, its length in as few bytes as it needs (5.2). The payload follows,
+/// masked with the same key by whoever appends it ([`mask::apply`]). `rsv1`: the message is
+/// compressed (RFC 7692, 6).
 pub fn write_header(
     out: &mut Vec<u8>,
     fin: bool,
@@ -130,14 +133,15 @@ pub fn write_header(
     out.extend_from_slice(&header[..size]);
 }
 
-/// Appends a whole text message as a server's frame, which is the same for every receiver (5.1: not masked).
+/// Appends a whole text message as a server's frame, which is the same for every receiver (5.1: not
+/// masked).
 pub fn server_text(out: &mut Vec<u8>, text: &str) {
     frame(out, Opcode::Text, false, None, text.as_bytes());
 }
 
-/// Appends a whole text message as a server's compressed frame, for every receiver that agreed to the extension with
-/// `server_no_context_takeover`: it doesn't refer to earlier messages. If compression makes it longer, it goes
-/// uncompressed, as it may (RFC 7692, 6).
+/// Appends a whole text message as a server's compressed frame, for every receiver that agreed to
+/// the extension with `server_no_context_takeover`: it doesn't refer to earlier messages. If
+/// compression makes it longer, it goes uncompressed, as it may (RFC 7692, 6).
 pub fn server_text_deflated(out: &mut Vec<u8>, text: &str, deflater: &mut Deflater) {
     deflater.reset();
     deflated(out, Opcode::Text, None, text.as_bytes(), deflater, true);
@@ -160,8 +164,8 @@ pub(crate) fn frame(
     }
 }
 
-/// Appends a whole compressed frame; an uncompressed one if that is shorter and `or_plain`, which must be unset where
-/// later messages refer to this one.
+/// Appends a whole compressed frame; an uncompressed one if that is shorter and `or_plain`, which
+/// must be unset where later messages refer to this one.
 pub(crate) fn deflated(
     out: &mut Vec<u8>,
     opcode: Opcode,

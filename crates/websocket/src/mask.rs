@@ -2,8 +2,8 @@
 
 use std::ops::{BitOr, BitXor};
 
-/// XORs `payload` with `key`, starting at the key's first byte, and says whether the result is all ASCII. Masking and
-/// unmasking are the same. Costs one pass; any alignment will do.
+/// XORs `payload` with `key`, starting at the key's first byte, and says whether the result is all
+/// ASCII. Masking and unmasking are the same. Costs one pass; any alignment will do.
 #[inline]
 pub fn apply(payload: &mut [u8], key: [u8; 4]) -> bool {
     match payload.len() {
@@ -22,8 +22,8 @@ pub fn apply(payload: &mut [u8], key: [u8; 4]) -> bool {
     }
 }
 
-/// Appends `payload`, XORed with `key`, to `out`, and says whether what was appended is all ASCII. Cheaper than
-/// [`apply`] and a copy.
+/// Appends `payload`, XORed with `key`, to `out`, and says whether what was appended is all ASCII.
+/// Cheaper than [`apply`] and a copy.
 pub fn append(out: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if payload.len() >= LONG && is_x86_feature_detected!("avx2") {
@@ -51,8 +51,9 @@ fn apply_long(payload: &mut [u8], key: [u8; 4]) -> bool {
     apply_words::<u128, 16>(payload, key)
 }
 
-/// `payload` must have at least `N` bytes. The last `N` of them are worked out before the others change and written
-/// after them: where the two overlap, both write the same, and no rest is left to do byte by byte.
+/// `payload` must have at least `N` bytes. The last `N` of them are worked out before the others
+/// change and written after them: where the two overlap, both write the same, and no rest is left
+/// to do byte by byte.
 #[inline(always)]
 fn apply_words<T: Word<N>, const N: usize>(payload: &mut [u8], key: [u8; 4]) -> bool {
     let last_at = payload.len() - N;
@@ -79,7 +80,8 @@ fn repeat<const N: usize>(key: [u8; 4]) -> [u8; N] {
     repeated
 }
 
-/// A block that is one number: what is as short as this and stands in an array, the compiler takes apart.
+/// A block that is one number: what is as short as this and stands in an array, the compiler takes
+/// apart.
 trait Word<const N: usize>: Copy + BitXor<Output = Self> + BitOr<Output = Self> {
     fn from_bytes(bytes: [u8; N]) -> Self;
     fn to_bytes(self) -> [u8; N];
@@ -111,15 +113,18 @@ word!(u32, 4);
 word!(u64, 8);
 word!(u128, 16);
 
-/// The same in blocks of 32 bytes, for processors that have AVX2. The blocks are arrays, which the compiler puts into
-/// the wide registers.
+/// The same in blocks of 32 bytes, for processors that have AVX2. The blocks are arrays, which the
+/// compiler puts into the wide registers.
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::{ALIGNED_FROM, repeat, rotate};
+    use super::{repeat, rotate};
 
     type Block = [u8; BLOCK];
 
     const BLOCK: usize = 32;
+
+    /// From how many bytes on alignment pays for itself.
+    const ALIGNED_FROM: usize = 4096;
 
     /// `payload` must have at least two blocks.
     #[target_feature(enable = "avx2")]
@@ -127,8 +132,8 @@ mod avx2 {
         if payload.len() < ALIGNED_FROM {
             return apply_blocks(payload, key);
         }
-        // The first block is treated as `apply_blocks` treats the last, so that those between begin at a multiple of 32
-        // in memory.
+        // The first block is treated as `apply_blocks` treats the last, so that those between begin
+        // at a multiple of 32 in memory.
         let mut first = [0; BLOCK];
         first.copy_from_slice(&payload[..BLOCK]);
         let mut seen = [0; BLOCK];
@@ -152,8 +157,8 @@ mod avx2 {
             spare.write_copy_of_slice(&block);
         }
         let start = out.len() + blocks.len() * BLOCK;
-        // SAFETY: the room for all of `payload` was reserved, so that `spare` had at least as many blocks as `blocks`,
-        // and the loop wrote each of them.
+        // SAFETY: the room for all of `payload` was reserved, so that `spare` had at least as many
+        // blocks as `blocks`, and the loop wrote each of them.
         unsafe { out.set_len(start) };
         out.extend_from_slice(rest);
         // Whole blocks leave the key where it was.
@@ -189,9 +194,6 @@ mod avx2 {
 
 /// From how many bytes on wider registers pay for the question whether there are any.
 const LONG: usize = 64;
-
-/// From how many bytes on alignment pays for itself.
-const ALIGNED_FROM: usize = 4096;
 
 #[cfg(test)]
 mod tests {

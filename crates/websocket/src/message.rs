@@ -4,7 +4,8 @@ use crate::deflate::{InflateError, Inflater};
 use crate::frame::Header;
 use crate::{Opcode, Violation, mask};
 
-/// What is kept of frames and messages that the input's end cut off. Exists only while there is something to keep.
+/// What is kept of frames and messages that the input's end cut off. Exists only while there is
+/// something to keep.
 #[derive(Default)]
 pub(crate) struct Partial {
     /// The frame whose payload isn't complete.
@@ -27,10 +28,11 @@ pub(crate) struct Message {
     pub(crate) text: bool,
     /// Present if the message is compressed.
     pub(crate) inflater: Option<Inflater>,
-    /// What has arrived, inflated. bytes.len() <= Limits::message_bytes, but for a moment before a violation.
+    /// What has arrived, inflated. bytes.len() <= Limits::message_bytes, but for a moment before a
+    /// violation.
     pub(crate) bytes: Vec<u8>,
-    /// 0 <= validated <= bytes.len(); bytes[..validated] is UTF-8 if `text`, and what follows is at most three bytes that
-    /// may still become a character.
+    /// 0 <= validated <= bytes.len(); bytes[..validated] is UTF-8 if `text`, and what follows is at
+    /// most three bytes that may still become a character.
     validated: usize,
     /// It is complete, and kept only for the event that borrows it.
     pub(crate) finished: bool,
@@ -47,8 +49,8 @@ impl Message {
         }
     }
 
-    /// Unmasks a piece of a frame's payload and adds it. The header's claim, `frame_rest` bytes with this piece, may be a
-    /// lie: it takes no more memory than twice what has arrived.
+    /// Unmasks a piece of a frame's payload and adds it. The header's claim, `frame_rest` bytes
+    /// with this piece, may be a lie: it takes no more memory than twice what has arrived.
     pub(crate) fn push(
         &mut self,
         payload: &mut [u8],
@@ -98,8 +100,8 @@ impl Message {
         Ok(())
     }
 
-    /// What came out of the inflater before it failed counts first: else it would depend on the pieces of the input which
-    /// fault is found.
+    /// What came out of the inflater before it failed counts first: else it would depend on the
+    /// pieces of the input which fault is found.
     fn inflated(
         &mut self,
         pushed: Result<(), InflateError>,
@@ -122,8 +124,9 @@ impl Message {
     }
 }
 
-/// How many bytes from the start are whole UTF-8 characters, if what follows them (at most three bytes) may still
-/// become one. `None` if nothing that follows could make `bytes` the start of a text.
+/// How many bytes from the start are whole UTF-8 characters, if what follows them (at most three
+/// bytes) may still become one. `None` if nothing that follows could make `bytes` the start of a
+/// text.
 pub(crate) fn utf8_prefix(bytes: &[u8]) -> Option<usize> {
     let (whole, rest) = bytes.split_at(bytes.len() - unfinished(bytes));
     simdutf8::basic::from_utf8(whole).ok()?;
@@ -135,7 +138,8 @@ pub(crate) fn utf8_prefix(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// How many bytes at the end begin a character without finishing it, by the lead byte's claim alone.
+/// How many bytes at the end begin a character without finishing it, by the lead byte's claim
+/// alone.
 fn unfinished(bytes: &[u8]) -> usize {
     for (back, byte) in bytes.iter().rev().take(3).enumerate() {
         match *byte {

@@ -14,7 +14,8 @@ pub(crate) struct Output {
     pongs: u8,
 }
 
-/// 5.5.3: of several Pings that weren't answered yet, only the last one must be. Up to here each gets its answer.
+/// 5.5.3: of several Pings that weren't answered yet, only the last one must be. Up to here each
+/// gets its answer.
 const PONGS_MAX: u8 = 16;
 
 impl Output {

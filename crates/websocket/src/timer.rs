@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 /// How long silence may last. `Duration::MAX` means never.
 #[derive(Clone, Debug)]
 pub struct Timing {
-    /// Silence from the peer until it is pinged; default 30 s. Each connection's jitter shortens it by up to a quarter,
-    /// so that connections made together don't ping together.
+    /// Silence from the peer until it is pinged; default 30 s. Each connection's jitter shortens it
+    /// by up to a quarter, so that connections made together don't ping together.
     pub ping_after: Duration,
-    /// Silence from the peer until it counts as dead and the connection as closed; default 75 s. Anything heard counts,
-    /// not only pongs.
+    /// Silence from the peer until it counts as dead and the connection as closed; default 75 s.
+    /// Anything heard counts, not only pongs.
     pub silent_max: Duration,
-    /// From the first Close frame, of either side, to the end of the peer's bytes; default 10 s. Past it the socket is
-    /// dropped.
+    /// From the first Close frame, of either side, to the end of the peer's bytes; default 10 s.
+    /// Past it the socket is dropped.
     pub closing_max: Duration,
 }
 

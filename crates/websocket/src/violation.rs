@@ -4,12 +4,13 @@ use std::fmt;
 
 use crate::close;
 
-/// A rule of RFC 6455 or RFC 7692 that the peer broke, or a limit of ours that it exceeded. The connection answers it
-/// by itself with a Close frame of [`Violation::close_code`] and ignores what follows (7.1.7).
+/// A rule of RFC 6455 or RFC 7692 that the peer broke, or a limit of ours that it exceeded. The
+/// connection answers it by itself with a Close frame of [`Violation::close_code`] and ignores what
+/// follows (7.1.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// A reserved bit is set that no agreed extension gives a meaning, or RSV1 on a frame that may not carry it
-    /// (5.2; RFC 7692, 6).
+    /// A reserved bit is set that no agreed extension gives a meaning, or RSV1 on a frame that may
+    /// not carry it (5.2; RFC 7692, 6).
     ReservedBits,
     /// An opcode that RFC 6455 reserves (5.2).
     ReservedOpcode(u8),

@@ -9,8 +9,8 @@ use crate::frame::{HEADER_BYTES_MAX, Header};
 use crate::message::PartialFrame;
 use crate::{Opcode, Violation, mask};
 
-/// The events in a piece of input, drained by [`next`](Self::next) until there is none. Dropping it earlier loses the
-/// bytes that weren't looked at.
+/// The events in a piece of input, drained by [`next`](Self::next) until there is none. Dropping it
+/// earlier loses the bytes that weren't looked at.
 #[must_use = "the bytes are consumed as the events are drained"]
 pub struct Input<'a> {
     connection: &'a mut Connection,
@@ -72,8 +72,9 @@ impl<'a> Input<'a> {
             }
         };
         Some(match opcode {
-            // SAFETY: it is UTF-8. `whole_frame` validates text in the input just before it returns `Payload::Input`;
-            // `Message::finish` returns Ok for text only if all of it was validated. Nothing changed the bytes since.
+            // SAFETY: it is UTF-8. `whole_frame` validates text in the input just before it returns
+            // `Payload::Input`; `Message::finish` returns Ok for text only if all of it was
+            // validated. Nothing changed the bytes since.
             Opcode::Text => Event::Text(unsafe { str::from_utf8_unchecked(bytes) }),
             Opcode::Ping => Event::Ping(bytes),
             Opcode::Pong => Event::Pong(bytes),
@@ -82,8 +83,8 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// The connection, to answer an event before the next one is looked at: a peer that breaks a rule right behind a
-    /// message still gets the answer to the message.
+    /// The connection, to answer an event before the next one is looked at: a peer that breaks a
+    /// rule right behind a message still gets the answer to the message.
     pub fn connection(&mut self) -> &mut Connection {
         self.connection
     }

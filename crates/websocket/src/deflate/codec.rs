@@ -30,21 +30,25 @@ impl Deflater {
         Deflater { inner, level, window_bits }
     }
 
-    /// Appends `payload`, compressed, to `out`. Refers to earlier messages since the last [`reset`](Self::reset).
+    /// Appends `payload`, compressed, to `out`. Refers to earlier messages since the last
+    /// [`reset`](Self::reset).
     pub fn message(&mut self, payload: &[u8], out: &mut Vec<u8>) {
         if payload.is_empty() {
-            // 7.2.3.6: an empty DEFLATE block without its tail. zlib wouldn't flush twice with nothing in between.
+            // 7.2.3.6: an empty DEFLATE block without its tail. zlib wouldn't flush twice with
+            // nothing in between.
             out.push(0x00);
             return;
         }
         let mut rest = payload;
         loop {
-            // More than the six bytes that zlib asks for, so that a flush is never cut in two by a full buffer.
+            // More than the six bytes that zlib asks for, so that a flush is never cut in two by a
+            // full buffer.
             out.reserve(rest.len() / 2 + 64);
             let before = self.inner.total_in();
             self.inner
                 .compress_vec(rest, out, FlushCompress::Sync)
-                // zlib's only errors are a bad flush value and a stream that has ended; neither can be here.
+                // zlib's only errors are a bad flush value and a stream that has ended; neither can
+                // be here.
                 .expect("a sync flush of a stream that goes on");
             rest = &rest[(self.inner.total_in() - before) as usize..];
             // Room left over: the flush is complete.
@@ -80,16 +84,18 @@ pub(crate) enum InflateError {
 }
 
 impl Inflater {
-    /// For messages that may refer to earlier ones if `context_takeover`. The window is the largest, whatever was agreed:
-    /// zlib finds out that a reference goes back too far only where the input happens to be cut.
+    /// For messages that may refer to earlier ones if `context_takeover`. The window is the
+    /// largest, whatever was agreed: zlib finds out that a reference goes back too far only where
+    /// the input happens to be cut.
     pub(crate) fn new(context_takeover: bool) -> Self {
         let inner = Decompress::new_with_window_bits(false, 15);
         Inflater { inner, history: context_takeover.then(Vec::new), taken: 0, starts: 0 }
     }
 
-    /// Inflates a piece of a message to the end of `out`, which holds the message so far and nothing else. Takes memory
-    /// for at most `bytes_max` + 1 bytes, and no more than twice what the message has come to plus four times the piece.
-    /// After an error `out` holds what was inflated up to it, within the limit.
+    /// Inflates a piece of a message to the end of `out`, which holds the message so far and
+    /// nothing else. Takes memory for at most `bytes_max` + 1 bytes, and no more than twice what
+    /// the message has come to plus four times the piece. After an error `out` holds what was
+    /// inflated up to it, within the limit.
     pub(crate) fn push(
         &mut self,
         piece: &[u8],
@@ -139,11 +145,12 @@ impl Inflater {
         Ok(())
     }
 
-    /// 7.2.3.4: a block may have BFINAL set. For zlib that is the end; the message goes on, and so do the references to
-    /// what came before.
+    /// 7.2.3.4: a block may have BFINAL set. For zlib that is the end; the message goes on, and so
+    /// do the references to what came before.
     #[cold]
     fn start_again(&mut self, out: &[u8]) -> Result<(), InflateError> {
-        // It costs some microseconds, and two bytes are enough to ask for it: too many of them are no honest data.
+        // It costs some microseconds, and two bytes are enough to ask for it: too many of them are
+        // no honest data.
         self.taken += self.inner.total_in();
         self.starts += 1;
         if self.starts > STARTS_MAX + self.taken / START_BYTES_MIN {
@@ -157,7 +164,8 @@ impl Inflater {
     }
 }
 
-/// Keeps at least a window, and twice as much at most, so that the bytes needn't be moved with each message.
+/// Keeps at least a window, and twice as much at most, so that the bytes needn't be moved with each
+/// message.
 fn remember(history: &mut Vec<u8>, message: &[u8]) {
     let message = &message[message.len().saturating_sub(WINDOW_BYTES)..];
     if history.len() + message.len() > 2 * WINDOW_BYTES {
@@ -168,8 +176,8 @@ fn remember(history: &mut Vec<u8>, message: &[u8]) {
     history.extend_from_slice(message);
 }
 
-/// Inflaters and deflaters of connections without context takeover, which own none between two messages. A few per
-/// thread are enough: only messages that are incomplete hold one.
+/// Inflaters and deflaters of connections without context takeover, which own none between two
+/// messages. A few per thread are enough: only messages that are incomplete hold one.
 #[derive(Default)]
 struct Pool {
     inflaters: Vec<Inflater>,

@@ -53,8 +53,8 @@ pub enum HandshakeError {
 }
 
 impl ClientHandshake {
-    /// `host` with the port unless it is the scheme's own, `target` the path with its query, `nonce` from the operating
-    /// system's random numbers and new for each connection (4.1, 7).
+    /// `host` with the port unless it is the scheme's own, `target` the path with its query,
+    /// `nonce` from the operating system's random numbers and new for each connection (4.1, 7).
     ///
     /// # Errors
     ///
@@ -131,12 +131,13 @@ impl ClientHandshake {
         self.request.clone()
     }
 
-    /// Reads the answer from the start of `bytes`. `Ok(None)`: it isn't complete; call again with more. Otherwise what
-    /// was agreed and how many bytes it took; frames may follow.
+    /// Reads the answer from the start of `bytes`. `Ok(None)`: it isn't complete; call again with
+    /// more. Otherwise what was agreed and how many bytes it took; frames may follow.
     ///
     /// # Errors
     ///
-    /// Whatever 4.1 says that a client must fail the connection for. Then the connection is closed without a frame.
+    /// Whatever 4.1 says that a client must fail the connection for. Then the connection is closed
+    /// without a frame.
     pub fn receive(&self, bytes: &[u8]) -> Result<Option<(Established, usize)>, HandshakeError> {
         let parsed = head::parse(bytes, &HeadLimits::default());
         let Some(head) = parsed.map_err(|_: HeadError| HandshakeError::NotHttp)? else {

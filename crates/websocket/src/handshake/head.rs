@@ -1,5 +1,5 @@
-//! Start line and header fields, of requests and answers alike (RFC 9112), as strictly as it is written there: what two
-//! readers of one request could understand differently is refused.
+//! Start line and header fields, of requests and answers alike (RFC 9112), as strictly as it is
+//! written there: what two readers of one request could understand differently is refused.
 
 use super::HeadLimits;
 
@@ -28,7 +28,8 @@ pub(crate) fn parse<'a>(
 ) -> Result<Option<Head<'a>>, HeadError> {
     let within = &bytes[..bytes.len().min(limits.bytes)];
     let end = within.windows(4).position(|four| four == b"\r\n\r\n");
-    // Checked before the head is complete: somebody who ends lines with a bare LF would wait for ever.
+    // Checked before the head is complete: somebody who ends lines with a bare LF would wait for
+    // ever.
     check_bytes(&within[..end.map_or(within.len(), |end| end + 4)])?;
     let Some(end) = end else {
         return if bytes.len() >= limits.bytes { Err(HeadError::TooLong) } else { Ok(None) };
@@ -45,7 +46,8 @@ pub(crate) fn parse<'a>(
     Ok(Some(Head { start_line, headers, consumed: end + 4 }))
 }
 
-/// RFC 9112, 2.2: only CRLF ends a line; other control characters but the tab have no place in a head.
+/// RFC 9112, 2.2: only CRLF ends a line; other control characters but the tab have no place in a
+/// head.
 fn check_bytes(bytes: &[u8]) -> Result<(), HeadError> {
     let mut previous = 0;
     for &byte in bytes {
@@ -111,7 +113,8 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The elements of comma separated lists, over all fields of a name; empty ones don't count (RFC 9110, 5.6.1).
+/// The elements of comma separated lists, over all fields of a name; empty ones don't count (RFC
+/// 9110, 5.6.1).
 pub(crate) fn list<'a>(values: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
     values
         .flat_map(|value| value.split(|&byte| byte == b','))

@@ -5,11 +5,12 @@ use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use sha1::{Digest, Sha1};
 
-/// 1.3: "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" can't be known to a server that doesn't speak WebSocket.
+/// 1.3: "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" can't be known to a server that doesn't speak
+/// WebSocket.
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The key of RFC 6455's own example in 4.1 ("AQIDBAUGBwgJCgsMDQ4PEC==") has bits set past its 16 bytes, which a strict
-/// decoder refuses.
+/// The key of RFC 6455's own example in 4.1 ("AQIDBAUGBwgJCgsMDQ4PEC==") has bits set past its 16
+/// bytes, which a strict decoder refuses.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),

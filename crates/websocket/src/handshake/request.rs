@@ -19,13 +19,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads the head of a request from the start of `bytes` (RFC 9112). `Ok(None)`: it isn't complete; call again with
-    /// more. Otherwise the request and how many bytes it took. Strict: lines end with CRLF only, nothing is folded, no
-    /// space before a colon, no control characters.
+    /// Reads the head of a request from the start of `bytes` (RFC 9112). `Ok(None)`: it isn't
+    /// complete; call again with more. Otherwise the request and how many bytes it took. Strict:
+    /// lines end with CRLF only, nothing is folded, no space before a colon, no control characters.
     ///
     /// # Errors
     ///
-    /// 400 for what isn't a request, 431 for one beyond the limits, 505 for another version than HTTP/1.x.
+    /// 400 for what isn't a request, 431 for one beyond the limits, 505 for another version than
+    /// HTTP/1.x.
     pub fn parse(bytes: &[u8], limits: &HeadLimits) -> Result<Option<(Request, usize)>, Rejection> {
         // RFC 9112, 2.2: an empty line before the request line is to be ignored; one is.
         let (skipped, bytes) = bytes.strip_prefix(b"\r\n").map_or((0, bytes), |bytes| (2, bytes));
@@ -66,7 +67,8 @@ impl Request {
         head::fields(&self.headers, name)
     }
 
-    /// Whether it asks for WebSocket: `Upgrade` has the token `websocket`. The rest is for [`Opening::check`].
+    /// Whether it asks for WebSocket: `Upgrade` has the token `websocket`. The rest is for
+    /// [`Opening::check`].
     pub fn wants_websocket(&self) -> bool {
         head::has_token(self.header("Upgrade"), "websocket")
     }
@@ -112,11 +114,12 @@ fn head_rejection(error: HeadError, limits: &HeadLimits) -> Rejection {
     }
 }
 
-/// A request that passed every check of RFC 6455, 4.2.1. What remains is policy: host, origin, path, subprotocol.
+/// A request that passed every check of RFC 6455, 4.2.1. What remains is policy: host, origin,
+/// path, subprotocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// `Host`, or the host in the target if that is a whole URI (RFC 9112, 3.2.2: `Host` is then to be ignored). With
-    /// the port, if there is one.
+    /// `Host`, or the host in the target if that is a whole URI (RFC 9112, 3.2.2: `Host` is then to
+    /// be ignored). With the port, if there is one.
     pub host: String,
     /// `Origin`, which browsers always send.
     pub origin: Option<String>,
@@ -147,7 +150,8 @@ impl Opening {
         if !head::has_token(request.header("Connection"), "upgrade") {
             return Err(bad("The Connection header field lacks \"Upgrade\"."));
         }
-        // 4.4: the answer names the versions that we speak. RFC 9110, 15.5.22: and what to upgrade to.
+        // 4.4: the answer names the versions that we speak. RFC 9110, 15.5.22: and what to upgrade
+        // to.
         let version = single(request, "Sec-WebSocket-Version")?;
         if version != Some(b"13") {
             return Err(Rejection::new(
@@ -194,7 +198,8 @@ impl Opening {
         Ok(Opening { host, origin, subprotocols, extensions, key })
     }
 
-    /// The first of the client's offers of permessage-deflate that the policy accepts (RFC 7692, 5 and 7.1).
+    /// The first of the client's offers of permessage-deflate that the policy accepts (RFC 7692, 5
+    /// and 7.1).
     pub fn deflate(&self, policy: &deflate::Policy) -> Option<deflate::Agreed> {
         deflate::negotiate(&self.extensions, policy)
     }
@@ -226,7 +231,8 @@ fn host(request: &Request) -> Result<String, Rejection> {
     Ok(String::from_utf8_lossy(host).into_owned())
 }
 
-/// RFC 3986, 3.2.2 and 3.2.3: a name, an IPv4 address or an IPv6 address in brackets, perhaps a port; no user.
+/// RFC 3986, 3.2.2 and 3.2.3: a name, an IPv4 address or an IPv6 address in brackets, perhaps a
+/// port; no user.
 pub(super) fn is_host(host: &[u8]) -> bool {
     let (name, port) = match host {
         [b'[', rest @ ..] => {

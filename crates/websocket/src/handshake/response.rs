@@ -7,8 +7,8 @@ use crate::deflate;
 impl Opening {
     /// The header fields of the 101 answer, for an HTTP library to send.
     ///
-    /// `subprotocol` is one of [`Opening::subprotocols`], or `None` (4.2.2: anything else fails the handshake at the
-    /// client); `deflate` is what [`Opening::deflate`] returned.
+    /// `subprotocol` is one of [`Opening::subprotocols`], or `None` (4.2.2: anything else fails the
+    /// handshake at the client); `deflate` is what [`Opening::deflate`] returned.
     pub fn accept_headers(
         &self,
         subprotocol: Option<&str>,

@@ -71,7 +71,8 @@ fn a_block_with_bfinal_does_not_end_context_takeover() {
     let mut deflated = Vec::new();
     Deflater::new(6, 15).message(earlier, &mut deflated);
     message(&deflated);
-    // "Hello" in a final block; a reference to the first message would be to bytes that zlib has dropped.
+    // "Hello" in a final block; a reference to the first message would be to bytes that zlib has
+    // dropped.
     message(&hex("f348cdc9c9070000"));
     let mut raw = flate2::Compress::new(flate2::Compression::new(9), false);
     raw.set_dictionary(&[&earlier[..], b"Hello"].concat()).unwrap();
@@ -108,7 +109,8 @@ fn context_takeover_reaches_back_over_many_messages() {
         server.connection.send_binary(&message).unwrap();
         let mut frames = server.says();
         if i % 50 == 49 {
-            // A message with BFINAL in between; the compressor doesn't know of it, and reaches over it.
+            // A message with BFINAL in between; the compressor doesn't know of it, and reaches over
+            // it.
             frames.splice(0..0, hex("c2 03 030000"));
             client.hears(&frames[..5]);
             frames.drain(..5);
@@ -162,8 +164,8 @@ fn control_frames_come_between_compressed_fragments() {
 
 #[test]
 fn what_is_not_deflate_is_a_violation() {
-    // A block of the reserved type; a stored block whose length doesn't match its complement; a reference before the
-    // start.
+    // A block of the reserved type; a stored block whose length doesn't match its complement; a
+    // reference before the start.
     for frame in ["c1 02 ffff", "c1 06 00 0500 0000 00", "c1 05 f200110000"] {
         let mut client = client(NO_TAKEOVER);
         assert_eq!(client.hears(&hex(frame)), [Said::Violation(Violation::NotDeflate)], "{frame}");
@@ -292,7 +294,8 @@ fn every_agreement_carries_messages_both_ways() {
 
 #[test]
 fn a_window_is_never_larger_than_agreed() {
-    // Repeats itself at a distance of 1,000 bytes: out of sight for a window of 9 bits, which is 512.
+    // Repeats itself at a distance of 1,000 bytes: out of sight for a window of 9 bits, which is
+    // 512.
     let mut state = 7u32;
     let noise: Vec<u8> = (0..1000)
         .map(|_| {

@@ -4,7 +4,8 @@ use damso_websocket::{Opcode, Status, Violation, frame};
 
 use crate::peer::{End, Said, hex, text, to_hex};
 
-/// What a server says to a client's bytes. Masking key 00 00 00 00, so that the payload can be read.
+/// What a server says to a client's bytes. Masking key 00 00 00 00, so that the payload can be
+/// read.
 #[track_caller]
 fn check(input: &str, expected: &[Said]) {
     assert_eq!(End::server().hears(&hex(input)), expected, "{input}");

@@ -20,8 +20,8 @@ fn parse(bytes: impl AsRef<[u8]>) -> Result<Option<(Request, usize)>, Rejection>
     Request::parse(bytes.as_ref(), &HeadLimits::default())
 }
 
-/// A request with the necessary fields, changed: a field given replaces those of its name, an empty value removes them,
-/// and a second one is added.
+/// A request with the necessary fields, changed: a field given replaces those of its name, an empty
+/// value removes them, and a second one is added.
 fn request(changes: &[(&str, &str)]) -> Request {
     let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
     for (name, value) in [

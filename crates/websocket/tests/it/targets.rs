@@ -1,4 +1,5 @@
-//! What the fuzz targets do with their bytes. `fuzz/` feeds them new ones; `corpus.rs` feeds them those that were kept.
+//! What the fuzz targets do with their bytes. `fuzz/` feeds them new ones; `corpus.rs` feeds them
+//! those that were kept.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -135,7 +136,8 @@ fn hear(
     (events, output, status)
 }
 
-/// Bytes that were compressed come back; bytes that weren't do no harm, and take no more than the limit.
+/// Bytes that were compressed come back; bytes that weren't do no harm, and take no more than the
+/// limit.
 pub fn deflate(bytes: &[u8]) {
     let [choice, payload @ ..] = bytes else { return };
     let window_bits = 9 + choice % 7;
