@@ -258,7 +258,8 @@ impl Session {
     /// while it doesn't read what it asked for.
     pub fn wants_read(&self, context: &Context) -> bool {
         let waiting = self.output().len();
-        let credit = self.out < context.limits.commands_in_flight;
+        // Who is closing asks for nothing more, and its Close has to be found.
+        let credit = self.out < context.limits.commands_in_flight || self.is_closing();
         credit && waiting < OUTPUT_BYTES_MAX && !matches!(self.phase, Phase::ForHttp { .. })
     }
 
@@ -348,6 +349,8 @@ impl Session {
 
     fn messages(&mut self, input: &mut [u8], hub: &mut Vec<Input>, now: Instant) {
         let Phase::Open { connection, dialect, .. } = &mut self.phase else { return };
+        // What comes after our own Close is for nobody.
+        let hears = connection.takes_data();
         let mut received = connection.receive(input, now);
         while let Some(event) = received.next() {
             match &event {
@@ -361,6 +364,7 @@ impl Session {
                     debug!(peer = %self.peer, opcode = 9, length = payload.len(), "ping");
                 }
                 Event::Pong(_) => {}
+                Event::Text(_) | Event::Binary(_) if !hears => {}
                 Event::Text(_) | Event::Binary(_) => match dialect.hear(&event, self.peer) {
                     Said::Nothing => {}
                     Said::Ask(request) => {
@@ -377,6 +381,14 @@ impl Session {
                 },
             }
         }
+        // Who is closing isn't here any more, however long its socket takes to end.
+        if self.is_closing() && std::mem::take(&mut self.introduced) {
+            hub.push(Input::Gone { session: self.id });
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        matches!(&self.phase, Phase::Open { connection, .. } if !connection.takes_data())
     }
 
     fn ask(&mut self, request: HubRequest, hub: &mut Vec<Input>) {
