@@ -34,6 +34,7 @@ both_engines![
     one_who_falls_off_the_ring_is_closed_and_never_skips,
     a_reset_in_any_state_leaves_no_ghost,
     an_end_of_bytes_in_any_state_leaves_no_ghost,
+    who_has_been_closed_is_gone_although_its_socket_stays,
     two_hundred_half_open_heads_hold_up_nobody,
     running_out_of_descriptors_pauses_accepting_and_ends_nothing,
     fast_senders_do_not_stop_others_from_joining,
@@ -44,6 +45,7 @@ both_engines![
     a_refusal_is_told_in_the_readers_language,
     // The operator's answer
     a_kick_ends_a_connection_with_a_line_and_1008,
+    a_kick_ends_a_flood,
     a_mute_lets_read_but_not_write_until_it_is_lifted,
     a_ban_keeps_an_address_out_until_it_is_lifted,
     // The server itself
@@ -534,6 +536,20 @@ fn no_ghost(server: &Server, end: impl Fn(Client)) {
     while one.line() != said {}
 }
 
+/// It may take its time to end its side; it is nobody's neighbour meanwhile, and takes no place.
+fn who_has_been_closed_is_gone_although_its_socket_stays(engine: Engine) {
+    let server = engine.serve(&["--set", "limits.guests_per_address=2"]);
+    let one = server.join();
+    for bytes in [b"\x81\x00".to_vec(), frame(FIN | CLOSE, b"\x03\xe8")] {
+        let mut other = server.join();
+        other.send(&bytes);
+        assert_eq!(other.frame().opcode(), CLOSE);
+        until_within(Duration::from_secs(3), "it is gone", || server.who() == [&*one.name]);
+        server.join().leave();
+        server.until_only(&[&one]);
+    }
+}
+
 fn two_hundred_half_open_heads_hold_up_nobody(engine: Engine) {
     let server = engine.serve(&["--set", "limits.head_seconds=2"]);
     let (mut one, mut two) = (server.join(), server.join());
@@ -689,6 +705,38 @@ fn a_kick_ends_a_connection_with_a_line_and_1008(engine: Engine) {
     server.join().says_and_hears("here again");
 }
 
+/// Its Close comes after all that it had said before, and is waited for no longer than that takes.
+fn a_kick_ends_a_flood(engine: Engine) {
+    let server = engine.serve_unlimited(&[]);
+    let mut other = server.join();
+    for _ in 0..5 {
+        let mut guest = server.join();
+        let mut socket = guest.socket.try_clone().unwrap();
+        let enough = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let flood = scope.spawn(|| {
+                let lines = text("flood").repeat(100);
+                while !enough.load(Ordering::Relaxed) {
+                    socket.write_all(&lines).expect("the server reads");
+                }
+            });
+            assert!(guest.line().ends_with("flood"));
+            server.types(&format!("/kick {}", guest.name));
+            while guest.frame().opcode() != CLOSE {}
+            let began = Instant::now();
+            enough.store(true, Ordering::Relaxed);
+            flood.join().unwrap();
+            guest.send(&frame(FIN | CLOSE, b"\x03\xf0"));
+            guest.ends();
+            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        });
+    }
+    other.say("at last");
+    let said = format!("{} :: at last", other.name);
+    while other.line() != said {}
+    server.until_only(&[&other]);
+}
+
 fn a_mute_lets_read_but_not_write_until_it_is_lifted(engine: Engine) {
     let server = engine.serve(&[]);
     let (mut guest, mut other) = (server.join(), server.join());
@@ -736,6 +784,7 @@ fn a_stdout_that_nobody_reads_ends_nothing(engine: Engine) {
     server.types("is anybody there?");
     guest.hears_from("Administrator", "is anybody there?");
     guest.says_and_hears("I am");
+    drop(guest);
     assert_eq!(server.stop(), 0);
 }
 

@@ -403,6 +403,7 @@ fn the_end_of_the_input_ends_the_console_only(engine: Engine) {
     other.hears_from("Administrator", "마지막 줄");
     guest.says_and_hears("still here");
     other.hears_from(&guest.name, "still here");
+    drop((guest, other));
     assert_eq!(server.stop(), 0);
 }
 
@@ -411,6 +412,7 @@ fn without_a_console_stdin_is_left_alone(engine: Engine) {
     let mut guest = Client::open(server.address);
     server.types("nobody reads this");
     guest.says_and_hears("hello");
+    drop(guest);
     assert_eq!(server.stop(), 0);
 }
 
