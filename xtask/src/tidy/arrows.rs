@@ -6,7 +6,7 @@ use super::tree::Tree;
 /// A crate, and those that may name it in their Cargo.toml.
 const ARROWS: &[(&str, &[&str])] = &[
     ("websocket", &["client", "damso", "bench"]),
-    ("protocol", &["chat", "client", "damso", "bench"]),
+    ("protocol", &["chat", "store", "client", "damso", "bench"]),
     ("chat", &["store", "damso", "sim"]),
     ("store", &["damso", "sim"]),
     ("client", &["tui", "damso", "sim", "bench"]),
