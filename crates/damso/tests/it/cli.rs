@@ -281,6 +281,37 @@ fn several_addresses_are_told_and_served(engine: Engine) {
     }
 }
 
+/// Whatever loop they are in, all hear the same lines in the same order.
+#[test]
+fn several_shards_serve_one_chat() {
+    let server = Engine::Event.serve_unlimited(&["--shards", "3"]);
+    let mut guests: Vec<Client> = (0..7).map(|_| server.join()).collect();
+    for round in 0..20 {
+        for guest in &mut guests {
+            guest.say(&format!("round {round}"));
+        }
+    }
+    server.types("is that all?");
+    let mut heard: Vec<Vec<String>> = Vec::new();
+    for guest in &mut guests {
+        heard.push((0..141).map(|_| guest.line()).collect());
+    }
+    assert!(heard.iter().all(|lines| *lines == heard[0]));
+    assert!(heard[0].contains(&"Administrator :: is that all?".to_owned()));
+    for guest in &guests {
+        let own: Vec<&String> =
+            heard[0].iter().filter(|line| line.starts_with(&guest.name)).collect();
+        let expected = (0..20).map(|round| format!("{} :: round {round}", guest.name));
+        assert!(own.into_iter().eq(&expected.collect::<Vec<_>>()));
+    }
+    server.signal(Signal::INT);
+    for guest in &mut guests {
+        guest.is_closed_with(1001);
+    }
+    drop(guests);
+    assert_eq!(server.ended(), 0);
+}
+
 fn a_wildcard_is_told_as_addresses_one_can_open(engine: Engine) {
     let server = engine.serve_on("0.0.0.0:0", &[]);
     let port = server.address.port();
