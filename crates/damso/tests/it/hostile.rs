@@ -9,7 +9,7 @@ use crate::client::{
 };
 use crate::server::{DAMSO, Engine, Server, in_english, until, until_within};
 use damso_websocket::{ClientHandshake, Config, Connection, Event, deflate};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -689,6 +689,8 @@ fn fast_senders_do_not_stop_others_from_joining(engine: Engine) {
     thread::scope(|scope| {
         for sender in &mut senders {
             let mut socket = sender.socket.try_clone().unwrap();
+            // What waits in the system's buffers is not what this is about.
+            SockRef::from(&socket).set_send_buffer_size(16 * 1024).unwrap();
             let enough = &enough;
             scope.spawn(move || {
                 let lines = text("as fast as I can").repeat(20);
