@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 use damso_websocket::{Rejection, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -91,7 +92,9 @@ async fn connection(
     shards: Arc<Shards>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let Newcomer { socket, peer, .. } = newcomer;
-    let io = Resumed { received, at: 0, socket: TcpStream::from_std(socket)? };
+    let blocked_max = Duration::from_secs(u64::from(context.limits.silent_seconds));
+    let socket = TcpStream::from_std(socket)?;
+    let io = Resumed { received, at: 0, socket, blocked_max, blocked: None };
     let router = pages::router();
     let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
         let (context, shards, mut router) = (context.clone(), shards.clone(), router.clone());
@@ -207,11 +210,15 @@ fn answer(rejection: &Rejection) -> Response<Body> {
     response
 }
 
-/// A socket some of whose bytes were read before.
+/// A socket some of whose bytes were read before, and which fails if it takes no byte for too
+/// long: places are few, and somebody who never reads must not keep one.
 struct Resumed {
     received: Vec<u8>,
     at: usize,
     socket: TcpStream,
+    blocked_max: Duration,
+    /// It took nothing; until when it may do so.
+    blocked: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl AsyncRead for Resumed {
@@ -238,7 +245,15 @@ impl AsyncWrite for Resumed {
         context: &mut std::task::Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().socket).poll_write(context, bytes)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.socket).poll_write(context, bytes);
+        if written.is_ready() {
+            this.blocked = None;
+            return written;
+        }
+        let deadline =
+            this.blocked.get_or_insert_with(|| Box::pin(tokio::time::sleep(this.blocked_max)));
+        deadline.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn poll_flush(
