@@ -52,8 +52,8 @@ pub enum Command {
     Ban {
         /// Whose connections are refused.
         address: IpAddr,
-        /// When it ends, in ms since 1970; none: never.
-        until: Option<u64>,
+        /// For how long, from its place in the log on; none: for good.
+        minutes: Option<u64>,
     },
     /// Lets an address in again.
     Unban {
@@ -64,8 +64,13 @@ pub enum Command {
     Mute {
         /// Whom.
         target: Target,
-        /// When it ends, in ms since 1970; none: never.
-        until: Option<u64>,
+        /// For how long, from its place in the log on; none: for good.
+        minutes: Option<u64>,
+    },
+    /// Lets somebody write again.
+    Unmute {
+        /// Whom.
+        target: Target,
     },
 }
 

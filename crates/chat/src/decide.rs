@@ -71,8 +71,8 @@ pub fn decide(
                 nonce: nonce.clone(),
             })
         }
-        Command::Ban { address, until } => {
-            Event::Banned { address: *address, until: *until, by, at }
+        Command::Ban { address, minutes } => {
+            Event::Banned { address: *address, until: end(*minutes, at), by, at }
         }
         Command::Unban { address } => {
             if !state.has_ban(*address) {
@@ -80,11 +80,22 @@ pub fn decide(
             }
             Event::Unbanned { address: *address, by, at }
         }
-        Command::Mute { target, until } => {
-            Event::Muted { target: target.clone(), until: *until, by, at }
+        Command::Mute { target, minutes } => {
+            Event::Muted { target: target.clone(), until: end(*minutes, at), by, at }
+        }
+        Command::Unmute { target } => {
+            if !state.has_mute(target) {
+                return Err(Refusal::NotFound);
+            }
+            Event::Unmuted { target: target.clone(), by, at }
         }
     };
     Ok(Decision::New(event))
+}
+
+/// When something ends that begins at `at`; none: never.
+fn end(minutes: Option<u64>, at: u64) -> Option<u64> {
+    minutes.map(|minutes| at.saturating_add(minutes.saturating_mul(60_000)))
 }
 
 #[cfg(test)]
@@ -170,21 +181,21 @@ mod tests {
     #[test]
     fn a_refused_nonce_may_be_tried_again() {
         let (mut state, mut log) = (State::new(), Remembered::default());
-        let mute = Command::Mute { target: Target::User(UserId::new("a")), until: Some(100) };
+        let mute = Command::Mute { target: Target::User(UserId::new("a")), minutes: Some(1) };
         commit(&mut state, &mut log, Entry { author: operator(), command: mute }, 10).unwrap();
         let again = || send(guest("a"), "hi", Some("n"));
         assert_eq!(
             commit(&mut state, &mut log, again(), 50),
-            Err(Refusal::Muted { until: Some(100) })
+            Err(Refusal::Muted { until: Some(60_010) })
         );
-        assert_eq!(commit(&mut state, &mut log, again(), 100), Ok(1));
+        assert_eq!(commit(&mut state, &mut log, again(), 60_010), Ok(1));
     }
 
     #[test]
     fn a_banned_address_may_not_write_and_an_unbanned_one_may() {
         let (mut state, mut log) = (State::new(), Remembered::default());
         let address = [10, 0, 0, 7].into();
-        let ban = Entry { author: operator(), command: Command::Ban { address, until: None } };
+        let ban = Entry { author: operator(), command: Command::Ban { address, minutes: None } };
         let unban = Entry { author: operator(), command: Command::Unban { address } };
         commit(&mut state, &mut log, ban, 1).unwrap();
         let refused = commit(&mut state, &mut log, send(guest("a"), "hi", None), 2);
@@ -199,9 +210,10 @@ mod tests {
         let address = [10, 0, 0, 8].into();
         let target = Target::Address(address);
         for command in [
-            Command::Ban { address, until: None },
+            Command::Ban { address, minutes: None },
             Command::Unban { address },
-            Command::Mute { target, until: None },
+            Command::Mute { target: target.clone(), minutes: None },
+            Command::Unmute { target },
         ] {
             let entry = Entry { author: guest("a"), command };
             let refused = decide(&State::new(), &Remembered::default(), &entry, 1);

@@ -30,6 +30,15 @@ pub enum Event {
         /// When, in ms since 1970.
         at: u64,
     },
+    /// Somebody may write again.
+    Unmuted {
+        /// Whom it is about.
+        target: Target,
+        /// Who did it.
+        by: UserId,
+        /// When, in ms since 1970.
+        at: u64,
+    },
     /// Somebody may read but not write.
     Muted {
         /// Whom it is about.
@@ -70,7 +79,10 @@ impl Event {
     pub fn place(&self) -> Option<(&RoomId, u64)> {
         match self {
             Self::Message(message) => Some((&message.room, message.seq)),
-            Self::Banned { .. } | Self::Unbanned { .. } | Self::Muted { .. } => None,
+            Self::Banned { .. }
+            | Self::Unbanned { .. }
+            | Self::Muted { .. }
+            | Self::Unmuted { .. } => None,
         }
     }
 }

@@ -17,8 +17,15 @@ pub fn check(state: &State, author: &Author, command: &Command, at: u64) -> Resu
                 None => Ok(()),
             }
         }
-        Command::Ban { .. } | Command::Unban { .. } | Command::Mute { .. } => {
-            if author.role >= Role::Operator { Ok(()) } else { Err(Refusal::Forbidden) }
+        Command::Ban { .. }
+        | Command::Unban { .. }
+        | Command::Mute { .. }
+        | Command::Unmute { .. } => {
+            if author.role >= Role::Operator {
+                Ok(())
+            } else {
+                Err(Refusal::Forbidden)
+            }
         }
     }
 }

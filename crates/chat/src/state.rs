@@ -54,13 +54,11 @@ impl State {
             Event::Unbanned { address, .. } => {
                 self.bans.remove(address);
             }
-            Event::Muted { target, until, at, .. } => {
-                // A mute that ends at once is how one is lifted.
-                if until.is_some_and(|until| until <= *at) {
-                    self.mutes.remove(target);
-                } else {
-                    self.mutes.insert(target.clone(), *until);
-                }
+            Event::Muted { target, until, .. } => {
+                self.mutes.insert(target.clone(), *until);
+            }
+            Event::Unmuted { target, .. } => {
+                self.mutes.remove(target);
             }
         }
     }
@@ -98,6 +96,11 @@ impl State {
     /// Whether there is a ban of `address` to lift.
     pub fn has_ban(&self, address: IpAddr) -> bool {
         self.bans.contains_key(&address)
+    }
+
+    /// Whether there is a mute of `target` to lift.
+    pub fn has_mute(&self, target: &Target) -> bool {
+        self.mutes.contains_key(target)
     }
 
     /// Whether `author` may not write at `at`, and if so until when (none: for good).

@@ -81,6 +81,8 @@ const COMMANDS: &[Command] = &[
         help: ("keeps the address of WHO out", "WHO의 주소를 차단합니다"),
         read: |rest| {
             let (who, minutes) = with_minutes(rest)?;
+            // A ban of no time is none.
+            let minutes = (minutes != Some(0)).then_some(minutes)?;
             Some(Order::Ask(Request::Ban { address: address(who)?, minutes }))
         },
     },
@@ -101,7 +103,11 @@ const COMMANDS: &[Command] = &[
         ),
         read: |rest| {
             let (who, minutes) = with_minutes(rest)?;
-            Some(Order::Ask(Request::Mute { whom: whom(who)?, minutes }))
+            let whom = whom(who)?;
+            Some(Order::Ask(match minutes {
+                Some(0) => Request::Unmute { whom },
+                minutes => Request::Mute { whom, minutes },
+            }))
         },
     },
     Command {
@@ -348,12 +354,18 @@ fn show_answer(answer: &Answer, lang: Lang, shows: bool) -> Option<String> {
 }
 
 fn show_recorded(event: &Event, name: Option<&str>, lang: Lang) -> Option<String> {
-    let term = |until: &Option<u64>, at: u64| match (until.map(|until| (until - at) / 60_000), lang)
-    {
+    let term = |until: &Option<u64>, at: u64| match (
+        until.map(|until| until.saturating_sub(at) / 60_000),
+        lang,
+    ) {
         (None, Lang::En) => "for good".to_owned(),
         (None, Lang::Ko) => "계속".to_owned(),
         (Some(minutes), Lang::En) => format!("for {minutes} min"),
         (Some(minutes), Lang::Ko) => format!("{minutes}분 동안"),
+    };
+    let whom = |target: &Target| match target {
+        Target::User(user) => name.unwrap_or(user.as_str()).to_owned(),
+        Target::Address(address) => address.to_string(),
     };
     Some(match (event, lang) {
         (Event::Banned { address, until, at, .. }, Lang::En) => {
@@ -365,17 +377,14 @@ fn show_recorded(event: &Event, name: Option<&str>, lang: Lang) -> Option<String
         (Event::Unbanned { address, .. }, Lang::En) => format!("{address} may come again\n"),
         (Event::Unbanned { address, .. }, Lang::Ko) => format!("차단 해제: {address}\n"),
         (Event::Muted { target, until, at, .. }, lang) => {
-            let whom = match target {
-                Target::User(user) => name.unwrap_or(user.as_str()).to_owned(),
-                Target::Address(address) => address.to_string(),
-            };
-            match (until.is_some_and(|until| until <= *at), lang) {
-                (true, Lang::En) => format!("{whom} may write again\n"),
-                (true, Lang::Ko) => format!("음소거 해제: {whom}\n"),
-                (false, Lang::En) => format!("muted {whom} {}\n", term(until, *at)),
-                (false, Lang::Ko) => format!("음소거: {whom} {}\n", term(until, *at)),
+            let (whom, term) = (whom(target), term(until, *at));
+            match lang {
+                Lang::En => format!("muted {whom} {term}\n"),
+                Lang::Ko => format!("음소거: {whom} {term}\n"),
             }
         }
+        (Event::Unmuted { target, .. }, Lang::En) => format!("{} may write again\n", whom(target)),
+        (Event::Unmuted { target, .. }, Lang::Ko) => format!("음소거 해제: {}\n", whom(target)),
         (Event::Message(_), _) => return None,
     })
 }
@@ -464,6 +473,7 @@ mod tests {
             order("/mute 127.0.0.1"),
             ask(Request::Mute { whom: Whom::Address(local), minutes: None })
         );
+        assert_eq!(order("/mute 127.0.0.1 0"), ask(Request::Unmute { whom: Whom::Address(local) }));
         let lobby = RoomId::lobby();
         assert_eq!(
             order("/say lobby 안녕 모두"),
@@ -474,7 +484,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_one_complaint() {
-        for line in ["/kick", "/kick nobody", "/ban 127.0.0.1 soon", "/say lobby", "/dance", "/"] {
+        for line in [
+            "/kick",
+            "/kick nobody",
+            "/ban 127.0.0.1 soon",
+            "/ban 127.0.0.1 0",
+            "/say lobby",
+            "/dance",
+            "/",
+        ] {
             let complaint = order(line).unwrap_err();
             assert_eq!(complaint.lines().count(), 1, "{line}: {complaint}");
         }

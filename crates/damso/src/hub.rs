@@ -52,8 +52,7 @@ pub enum Recorder {
 
 /// Judges and records on the log's thread until its senders are gone: all that is queued is one
 /// batch, so that the cost of a commit is shared.
-pub fn run_log(mut log: Sqlite, entries: &Receiver<Vec<Entry>>, hub: &HubHandle) {
-    let clock = Clock::start();
+pub fn run_log(mut log: Sqlite, clock: &Clock, entries: &Receiver<Vec<Entry>>, hub: &HubHandle) {
     while let Ok(mut batch) = entries.recv() {
         while batch.len() < INPUTS_MAX
             && let Ok(mut more) = entries.try_recv()
@@ -71,8 +70,13 @@ pub fn run_log(mut log: Sqlite, entries: &Receiver<Vec<Entry>>, hub: &HubHandle)
 }
 
 /// Runs the hub until it is stopped: what is in the log's hands then is still handed on.
-pub fn run(mut hub: Hub, mut recorder: Recorder, inbox: &Receiver<ToHub>, shards: &[ShardHandle]) {
-    let clock = Clock::start();
+pub fn run(
+    mut hub: Hub,
+    mut recorder: Recorder,
+    clock: &Clock,
+    inbox: &Receiver<ToHub>,
+    shards: &[ShardHandle],
+) {
     let mut batches: Vec<Vec<ToShard>> = shards.iter().map(|_| Vec::new()).collect();
     let (mut stop, mut in_log) = (false, 0);
     while let Ok(mut message) = inbox.recv() {

@@ -91,6 +91,8 @@ impl Lang {
             (Ending::Kicked, Self::Ko) => "운영자가 연결을 끊었습니다".into(),
             (Ending::Banned, Self::En) => "your address is banned here".into(),
             (Ending::Banned, Self::Ko) => "차단된 주소입니다".into(),
+            (Ending::Flood, Self::En) => "too many lines at once, for too long".into(),
+            (Ending::Flood, Self::Ko) => "너무 많은 글을 쉬지 않고 보냈습니다".into(),
             (Ending::TooMany { limit }, Self::En) => {
                 format!("too many connections from your address, the limit is {limit}")
             }

@@ -1,6 +1,7 @@
 //! `damso serve`: builds the parts, joins them, runs them until it is asked to stop.
 
 use crate::args::ServeArgs;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console};
 use crate::engine::{self, Links};
@@ -74,17 +75,18 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         shards.push(console);
     }
     let mut threads = running.threads;
-    let live = Hub::new(store.state().clone(), config.limits);
+    let clock = Clock::start(store.last_at());
+    let live = Hub::new(store.state().clone(), config.limits, clock.now_ms());
     let recorder = match store {
         Store::Memory(log) => Recorder::Here(log),
         Store::Disk(log) => {
             let (entries, queue) = mpsc::channel();
-            let answer = to_hub.clone();
-            threads.push(spawn("log", move || hub::run_log(*log, &queue, &answer))?);
+            let (answer, clock) = (to_hub.clone(), clock.clone());
+            threads.push(spawn("log", move || hub::run_log(*log, &clock, &queue, &answer))?);
             Recorder::There(entries)
         }
     };
-    threads.push(spawn("hub", move || hub::run(live, recorder, &hub_inbox, &shards))?);
+    threads.push(spawn("hub", move || hub::run(live, recorder, &clock, &hub_inbox, &shards))?);
 
     // The sender lives as long as the signals are watched.
     let _ = stopped.recv();
@@ -112,6 +114,14 @@ impl Store {
         match self {
             Self::Memory(log) => log.state(),
             Self::Disk(log) => log.state(),
+        }
+    }
+
+    /// The last event's time, in ms since 1970.
+    fn last_at(&self) -> u64 {
+        match self {
+            Self::Memory(_) => 0,
+            Self::Disk(log) => log.last_at(),
         }
     }
 

@@ -41,6 +41,13 @@ enum Body {
         address: IpAddr,
         by: String,
     },
+    Unmuted {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<IpAddr>,
+        by: String,
+    },
     Muted {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<String>,
@@ -83,11 +90,12 @@ pub fn write(event: &Event) -> (Place, Vec<u8>) {
             (*at, Body::Unbanned { address: *address, by: by.as_str().into() })
         }
         Event::Muted { target, until, by, at } => {
-            let (user, address) = match target {
-                Target::User(user) => (Some(user.as_str().to_owned()), None),
-                Target::Address(address) => (None, Some(*address)),
-            };
+            let (user, address) = split(target);
             (*at, Body::Muted { user, address, until: *until, by: by.as_str().into() })
+        }
+        Event::Unmuted { target, by, at } => {
+            let (user, address) = split(target);
+            (*at, Body::Unmuted { user, address, by: by.as_str().into() })
         }
     };
     let (room, seq) = match event.place() {
@@ -131,14 +139,27 @@ pub fn read(place: Place, bytes: &[u8]) -> Result<Event, String> {
         }
         Body::Unbanned { address, by } => Event::Unbanned { address, by: UserId::new(by), at },
         Body::Muted { user, address, until, by } => {
-            let target = match (user, address) {
-                (Some(user), None) => Target::User(UserId::new(user)),
-                (None, Some(address)) => Target::Address(address),
-                _ => return Err("a mute names neither a user nor an address, or both".into()),
-            };
-            Event::Muted { target, until, by: UserId::new(by), at }
+            Event::Muted { target: join(user, address)?, until, by: UserId::new(by), at }
+        }
+        Body::Unmuted { user, address, by } => {
+            Event::Unmuted { target: join(user, address)?, by: UserId::new(by), at }
         }
     })
+}
+
+fn split(target: &Target) -> (Option<String>, Option<IpAddr>) {
+    match target {
+        Target::User(user) => (Some(user.as_str().to_owned()), None),
+        Target::Address(address) => (None, Some(*address)),
+    }
+}
+
+fn join(user: Option<String>, address: Option<IpAddr>) -> Result<Target, String> {
+    match (user, address) {
+        (Some(user), None) => Ok(Target::User(UserId::new(user))),
+        (None, Some(address)) => Ok(Target::Address(address)),
+        _ => Err("a mute names neither a user nor an address, or both".into()),
+    }
 }
 
 #[cfg(test)]
@@ -164,7 +185,13 @@ mod tests {
             Event::Banned { address, until: None, by: by.clone(), at: 3 },
             Event::Unbanned { address, by: by.clone(), at: 4 },
             Event::Muted { target: Target::Address(address), until: None, by: by.clone(), at: 5 },
-            Event::Muted { target: Target::User(by.clone()), until: Some(0), by, at: 6 },
+            Event::Muted {
+                target: Target::User(by.clone()),
+                until: Some(0),
+                by: by.clone(),
+                at: 6,
+            },
+            Event::Unmuted { target: Target::User(by.clone()), by, at: 7 },
         ];
         for event in events {
             let (place, bytes) = write(&event);

@@ -26,6 +26,9 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// So many requests in a row that were refused for their rate end a connection.
+const REFUSED_MAX: u32 = 1_000;
+
 /// The name of the user at the console.
 const OPERATOR: &str = "operator";
 
@@ -66,12 +69,17 @@ pub enum Request {
         /// Which.
         address: IpAddr,
     },
-    /// Let somebody read but not write; `Some(0)` lifts it. The operator's.
+    /// Let somebody read but not write. The operator's.
     Mute {
         /// Whom.
         whom: Whom,
         /// For how long; none: for good.
         minutes: Option<u64>,
+    },
+    /// Let somebody write again. The operator's.
+    Unmute {
+        /// Whom.
+        whom: Whom,
     },
 }
 
@@ -149,6 +157,8 @@ pub enum Ending {
     Kicked,
     /// Its address is kept out.
     Banned,
+    /// It goes on asking for more than it may.
+    Flood,
     /// There are as many guests from its address as there may be.
     TooMany {
         /// How many there may be.
@@ -212,6 +222,8 @@ pub struct Hub {
     /// How many guests there are from an address.
     guests: HashMap<IpAddr, u64>,
     guests_ever: u64,
+    /// Tells this run's guests from those of the runs before it.
+    run: u64,
     entries: Vec<Entry>,
     /// Whose entries are in the log's hands, oldest first.
     askers: VecDeque<SessionId>,
@@ -219,8 +231,9 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub on the state of the log it stands on, with nobody there.
-    pub fn new(state: State, limits: Limits) -> Self {
+    /// A hub on the state of the log it stands on, with nobody there. `run` must be another number
+    /// at each start on the same log: guests are named by it, and the log outlives them.
+    pub fn new(state: State, limits: Limits, run: u64) -> Self {
         Self {
             state,
             limits,
@@ -229,6 +242,7 @@ impl Hub {
             operators: Vec::new(),
             guests: HashMap::new(),
             guests_ever: 0,
+            run,
             entries: Vec::new(),
             askers: VecDeque::new(),
             outputs: Vec::new(),
@@ -302,7 +316,7 @@ impl Hub {
                 *here += 1;
                 self.guests_ever += 1;
                 Author {
-                    user: UserId::new(format!("guest-{}", self.guests_ever)),
+                    user: UserId::new(format!("guest-{}-{}", self.run, self.guests_ever)),
                     name: address.to_string().into(),
                     role: Role::Guest,
                     address: Some(ip),
@@ -315,7 +329,7 @@ impl Hub {
         }
         let sends = Bucket::full(self.send_rate(), now);
         let commands = Bucket::full(self.command_rate(), now);
-        let new = Session { author, rooms: Vec::new(), sends, commands };
+        let new = Session { author, rooms: Vec::new(), sends, commands, refused: 0 };
         self.sessions.insert(session, new);
     }
 
@@ -328,10 +342,21 @@ impl Hub {
             }
             Ok(None) => self.credit(session),
             Err(refusal) => {
+                let limited = matches!(refusal, Refusal::RateLimited { .. });
                 self.refuse(session, refusal);
                 self.credit(session);
+                if limited && self.is_flood(session) {
+                    self.close(session, Ending::Flood);
+                }
             }
         }
+    }
+
+    /// Whether a session was refused for its rate too often in a row to be a person in a hurry.
+    fn is_flood(&mut self, session: SessionId) -> bool {
+        let Some(session) = self.sessions.get_mut(&session) else { return false };
+        session.refused += 1;
+        session.refused >= REFUSED_MAX
     }
 
     /// Checks a request; does it, or says what command it is for the log.
@@ -352,9 +377,6 @@ impl Hub {
                 return Err(Refusal::Forbidden);
             }
         }
-        let until = |minutes: Option<u64>| {
-            minutes.map(|minutes| now.saturating_add(minutes.saturating_mul(60_000)))
-        };
         match request {
             Request::Say { room, text } => {
                 let (chars, limit) = (text.chars().count(), self.limits.text_chars as usize);
@@ -364,22 +386,19 @@ impl Hub {
                 if !operator {
                     let limited = |retry| Refusal::RateLimited { retry };
                     session.sends.take(send_rate, now).map_err(limited)?;
+                    session.refused = 0;
                 }
                 return Ok(Some(Command::Send { room, nonce: None, text }));
             }
             Request::Ban { address, minutes } => {
-                return Ok(Some(Command::Ban { address, until: until(minutes) }));
+                return Ok(Some(Command::Ban { address, minutes }));
             }
             Request::Unban { address } => return Ok(Some(Command::Unban { address })),
             Request::Mute { whom, minutes } => {
-                let target = match whom {
-                    Whom::Address(address) => Target::Address(address),
-                    Whom::Name(name) => {
-                        let found = self.sessions.values().find(|one| *one.author.name == name);
-                        Target::User(found.ok_or(Refusal::NotFound)?.author.user.clone())
-                    }
-                };
-                return Ok(Some(Command::Mute { target, until: until(minutes) }));
+                return Ok(Some(Command::Mute { target: self.target(whom)?, minutes }));
+            }
+            Request::Unmute { whom } => {
+                return Ok(Some(Command::Unmute { target: self.target(whom)? }));
             }
             Request::Open { room } => self.open(id, room)?,
             Request::Who => {
@@ -412,6 +431,17 @@ impl Hub {
             }
         }
         Ok(None)
+    }
+
+    /// Whom a mute is about: a guest who is here, or an address.
+    fn target(&self, whom: Whom) -> Result<Target, Refusal> {
+        match whom {
+            Whom::Address(address) => Ok(Target::Address(address)),
+            Whom::Name(name) => {
+                let found = self.sessions.values().find(|one| *one.author.name == name);
+                Ok(Target::User(found.ok_or(Refusal::NotFound)?.author.user.clone()))
+            }
+        }
     }
 
     fn open(&mut self, id: SessionId, room: RoomId) -> Result<(), Refusal> {
@@ -449,7 +479,8 @@ impl Hub {
             }
         }
         let name = match &*event {
-            Event::Muted { target: Target::User(user), .. } => {
+            Event::Muted { target: Target::User(user), .. }
+            | Event::Unmuted { target: Target::User(user), .. } => {
                 let muted = self.sessions.values().find(|session| session.author.user == *user);
                 muted.map(|session| session.author.name.clone())
             }

@@ -35,4 +35,6 @@ pub(super) struct Session {
     pub rooms: Vec<RoomId>,
     pub sends: Bucket,
     pub commands: Bucket,
+    /// Requests in a row that were refused for their rate.
+    pub refused: u32,
 }

@@ -19,7 +19,7 @@ impl Lookup for NothingRecorded {
 
 impl Scene {
     fn new(limits: Limits) -> Self {
-        Self { hub: Hub::new(State::new(), limits), log: State::new(), now: 1_000 }
+        Self { hub: Hub::new(State::new(), limits, 1), log: State::new(), now: 1_000 }
     }
 
     fn step(&mut self, input: Input) -> Vec<Output> {
@@ -150,7 +150,7 @@ fn guests_of_one_address_are_bounded_and_a_place_is_free_again_after_one_leaves(
 
 #[test]
 fn the_default_bound_is_wide_for_private_addresses_and_narrow_for_public_ones() {
-    let hub = Hub::new(State::new(), Limits::default());
+    let hub = Hub::new(State::new(), Limits::default(), 1);
     for (address, limit) in [
         ("127.0.0.1", 200),
         ("192.168.1.9", 200),
@@ -201,11 +201,11 @@ fn a_muted_guest_reads_on_and_may_write_when_it_is_lifted() {
     let mut scene = Scene::new(Limits::default());
     let operator = scene.operator();
     let a = scene.guest(1, "10.0.0.1:1");
-    let mute = |minutes| Request::Mute { whom: Whom::Name("10.0.0.1:1".into()), minutes };
-    scene.ask(operator, mute(None));
+    let whom = || Whom::Name("10.0.0.1:1".into());
+    scene.ask(operator, Request::Mute { whom: whom(), minutes: None });
     assert_eq!(refusals(&scene.say(a, "x")), [&Refusal::Muted { until: None }]);
     assert_eq!(lines(&scene.say(operator, "hush")).len(), 1);
-    scene.ask(operator, mute(Some(0)));
+    scene.ask(operator, Request::Unmute { whom: whom() });
     assert_eq!(lines(&scene.say(a, "thanks")).len(), 1);
 }
 
@@ -241,4 +241,13 @@ fn stopping_sends_everybody_home() {
     let ending = Ending::Stopping;
     let closed = [a, b].map(|session| Output::Close { session, ending });
     assert_eq!(scene.step(Input::Stop), closed);
+}
+
+#[test]
+fn who_never_stops_asking_for_more_than_it_may_is_sent_away() {
+    let mut scene = Scene::new(Limits::default());
+    let a = scene.guest(1, "10.0.0.1:1");
+    let closed = Output::Close { session: a, ending: Ending::Flood };
+    let lines = (0..2_000).position(|_| scene.say(a, "x").contains(&closed));
+    assert_eq!(lines, Some(10 + REFUSED_MAX as usize - 1));
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Why a folder can't be used: one sentence.
@@ -12,6 +12,10 @@ pub struct OpenError(pub(super) String);
 
 impl OpenError {
     pub(super) fn database(path: &Path, error: &rusqlite::Error) -> Self {
+        Self(format!("the database {} can't be used: {error}", path.display()))
+    }
+
+    pub(super) fn file(path: &Path, error: &io::Error) -> Self {
         Self(format!("the database {} can't be used: {error}", path.display()))
     }
 }
@@ -52,7 +56,8 @@ impl Folder {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let path = fs::canonicalize(path).map_err(failed)?;
         let lock = path.join("lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock);
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock);
         let lock = lock.map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -77,6 +82,18 @@ impl Folder {
     /// Whether nothing was kept there before.
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// Makes an empty database file, readable by its owner alone, if there is none. SQLite gives
+    /// the files beside it the same rights.
+    pub(super) fn make_database(&self) -> io::Result<()> {
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(self.database())
+            .map(drop)
     }
 
     pub(super) fn database(&self) -> PathBuf {

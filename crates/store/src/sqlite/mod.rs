@@ -19,9 +19,13 @@ use damso_chat::decide::{Accepted, Lookup, decide};
 use damso_chat::state::Room;
 use damso_chat::{Decision, Entry, Event, Refusal, State, Target};
 use damso_protocol::{Nonce, RoomId, UserId};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::time::Duration;
+
+/// How long another program may hold the database before what is said meanwhile is refused.
+const BUSY_MAX: Duration = Duration::from_secs(2);
 
 /// The embedded log, and the only writer of its database.
 pub struct Sqlite {
@@ -51,7 +55,9 @@ impl Sqlite {
     pub fn open(folder: Folder) -> Result<Self, OpenError> {
         let path = folder.database();
         let describe = |error: rusqlite::Error| OpenError::database(&path, &error);
+        folder.make_database().map_err(|error| OpenError::file(&path, &error))?;
         let connection = Connection::open(&path).map_err(describe)?;
+        connection.busy_timeout(BUSY_MAX).map_err(describe)?;
         schema::prepare(&connection, &path)?;
         let end = End::load(&connection).map_err(describe)?;
         let state = load(&connection).map_err(describe)?;
@@ -63,6 +69,11 @@ impl Sqlite {
         &self.folder
     }
 
+    /// The last event's time, in ms since 1970; 0 if there is none.
+    pub fn last_at(&self) -> u64 {
+        self.end.at
+    }
+
     /// How many messages were said in all rooms.
     pub fn messages(&self) -> u64 {
         self.state.rooms().map(|(_, room)| room.n).sum()
@@ -70,7 +81,9 @@ impl Sqlite {
 
     /// Judges and records a batch in one transaction.
     fn transact(&mut self, entries: &[Entry], now: u64) -> rusqlite::Result<Vec<Outcome>> {
-        let transaction = self.connection.transaction()?;
+        // At once a writer's, so that another program's hold shows before anything was judged.
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut outcomes = Vec::with_capacity(entries.len());
         let mut rooms = HashSet::new();
         for entry in entries {
@@ -93,8 +106,11 @@ impl Sqlite {
                 .prepare_cached("INSERT OR REPLACE INTO room (id, head, n) VALUES (?1, ?2, ?3)")?
                 .execute(params![room.as_str(), *head as i64, *n as i64])?;
         }
-        self.end.save(&transaction)?;
-        transaction.commit()?;
+        // A batch of refusals has nothing to wait for the disk for.
+        if outcomes.iter().any(|outcome| matches!(outcome, Ok(Decision::New(_)))) {
+            self.end.save(&transaction)?;
+            transaction.commit()?;
+        }
         Ok(outcomes)
     }
 }
@@ -108,11 +124,13 @@ impl Log for Sqlite {
         };
         // The transaction was rolled back when it was dropped; what the batch changed in memory
         // goes with it.
-        let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        // A full disk, and another program that holds the database, leave it as it was.
+        let known = [ErrorCode::DiskFull, ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked];
+        let known = error.sqlite_error_code().is_some_and(|code| known.contains(&code));
         let reread = load(&self.connection)
             .and_then(|state| Ok((state, End::load(&self.connection)?)))
             .ok()
-            .filter(|_| full);
+            .filter(|_| known);
         match reread {
             Some((state, end)) => {
                 (self.state, self.end) = (state, end);
@@ -231,19 +249,24 @@ fn insert(connection: &Connection, end: &mut End, event: &Event) -> rusqlite::Re
         Event::Unbanned { address, .. } => {
             drop("ban", address.to_string())?;
         }
-        Event::Muted { target, until, at, .. } => {
-            let (kind, target) = match target {
-                Target::User(user) => ("mute_user", user.as_str().to_owned()),
-                Target::Address(address) => ("mute_address", address.to_string()),
-            };
-            if until.is_some_and(|until| until <= *at) {
-                drop(kind, target)?;
-            } else {
-                keep(kind, target, *until)?;
-            }
+        Event::Muted { target, until, .. } => {
+            let (kind, target) = muted(target);
+            keep(kind, target, *until)?;
+        }
+        Event::Unmuted { target, .. } => {
+            let (kind, target) = muted(target);
+            drop(kind, target)?;
         }
     }
     Ok(())
+}
+
+/// How the view names whom a mute is about.
+fn muted(target: &Target) -> (&'static str, String) {
+    match target {
+        Target::User(user) => ("mute_user", user.as_str().to_owned()),
+        Target::Address(address) => ("mute_address", address.to_string()),
+    }
 }
 
 /// Accepted nonces, as the database has them. `decide` can't be told of a failed query, so the

@@ -40,11 +40,13 @@ CREATE TABLE kept (
 /// Sets the connection up and makes the tables if there are none.
 pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let describe = |error: rusqlite::Error| OpenError::database(path, &error);
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(describe)?;
-    // An acknowledgement means that the power may fail.
-    connection.pragma_update(None, "synchronous", "FULL").map_err(describe)?;
     let format: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(describe)?;
+    let set_up = || {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // An acknowledgement means that the power may fail.
+        connection.pragma_update(None, "synchronous", "FULL")
+    };
     match format {
         0 => {
             let found = connection
@@ -60,6 +62,7 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), OpenEr
                 )));
             }
             let epoch = format!("{:016x}", RandomState::new().hash_one(path));
+            set_up().map_err(describe)?;
             connection
                 .execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {FORMAT};"))
                 .and_then(|()| {
@@ -70,7 +73,7 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), OpenEr
                 .and_then(|_| connection.execute_batch("COMMIT"))
                 .map_err(describe)
         }
-        FORMAT => Ok(()),
+        FORMAT => set_up().map_err(describe),
         newer => Err(OpenError(format!(
             "{} has the format {newer}, and this damso knows up to {FORMAT}; it was written by a \
              newer one",

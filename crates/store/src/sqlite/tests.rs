@@ -51,8 +51,8 @@ fn a_log_goes_on_where_it_stopped() {
     let batch = vec![
         say(1, "하나", Some("a")),
         say(1, "둘", None),
-        entry(0, Command::Ban { address, until: None }),
-        entry(0, Command::Mute { target: Target::User(UserId::new("u2")), until: Some(5_000) }),
+        entry(0, Command::Ban { address, minutes: None }),
+        entry(0, Command::Mute { target: Target::User(UserId::new("u2")), minutes: Some(1) }),
     ];
     log.append(batch, 1_000).unwrap();
     let before = log.state().clone();
@@ -72,7 +72,7 @@ fn a_log_goes_on_where_it_stopped() {
     let outcomes = log.append(batch, 500).unwrap();
     assert!(matches!(&outcomes[0], Ok(Decision::Repeated(first)) if first.seq == 1));
     assert_eq!(outcomes[1], Err(Refusal::NonceReused));
-    assert_eq!(outcomes[2], Err(Refusal::Muted { until: Some(5_000) }));
+    assert_eq!(outcomes[2], Err(Refusal::Muted { until: Some(61_000) }));
     assert_eq!(outcomes[3], Err(Refusal::Banned));
     let Ok(Decision::New(Event::Message(message))) = &outcomes[4] else { panic!() };
     assert_eq!((message.seq, message.n), (3, 3));
@@ -129,19 +129,23 @@ fn a_full_disk_refuses_the_batch_and_the_log_goes_on_when_there_is_room() {
 
 fn any_entry() -> impl Strategy<Value = Entry> {
     let who = 0_u8..4;
-    let until = prop_oneof![Just(None), (0_u64..2_000).prop_map(Some)];
+    let minutes = prop_oneof![Just(None), (0_u64..3).prop_map(Some)];
     let nonce = prop_oneof![Just(None), (0_u8..3).prop_map(|name| Some(format!("n{name}")))];
     let send = (who.clone(), nonce, 0_u8..3)
         .prop_map(|(who, nonce, text)| say(who, &format!("text {text}"), nonce.as_deref()));
-    let other = (who.clone(), who, until, 0_u8..4).prop_map(|(by, whom, until, kind)| {
+    let other = (who.clone(), who, minutes, 0_u8..5).prop_map(|(by, whom, minutes, kind)| {
         let address = IpAddr::from([10, 0, 0, whom]);
         entry(
             by,
             match kind {
-                0 => Command::Ban { address, until },
+                0 => Command::Ban { address, minutes },
                 1 => Command::Unban { address },
-                2 => Command::Mute { target: Target::Address(address), until },
-                _ => Command::Mute { target: Target::User(UserId::new(format!("u{whom}"))), until },
+                2 => Command::Mute { target: Target::Address(address), minutes },
+                3 => Command::Unmute { target: Target::Address(address) },
+                _ => {
+                    let target = Target::User(UserId::new(format!("u{whom}")));
+                    Command::Mute { target, minutes }
+                }
             },
         )
     });
@@ -160,7 +164,7 @@ proptest! {
         let folder = Temporary::new();
         let (mut disk, mut memory) = (folder.log(), Memory::new());
         for (number, (batch, restart)) in batches.into_iter().enumerate() {
-            let now = 300 * number as u64;
+            let now = 30_000 * number as u64;
             let expected = memory.append(batch.clone(), now).unwrap();
             prop_assert_eq!(disk.append(batch, now).unwrap(), expected);
             if restart {
@@ -169,5 +173,32 @@ proptest! {
             }
             prop_assert_eq!(disk.state(), memory.state());
         }
+    }
+}
+
+#[test]
+fn another_program_that_holds_the_database_has_what_is_said_refused_and_not_the_server_ended() {
+    let folder = Temporary::new();
+    let mut log = folder.log();
+    log.connection.busy_timeout(Duration::ZERO).unwrap();
+    let other = Connection::open(folder.0.join("damso.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(log.append(vec![say(1, "x", None)], 1).unwrap(), [Err(Refusal::Unavailable)]);
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(log.append(vec![say(1, "x", None)], 1).unwrap()[0].is_ok());
+}
+
+#[test]
+fn the_files_are_their_owners_alone_in_a_folder_of_any_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Temporary::new();
+    std::fs::create_dir(&folder.0).unwrap();
+    std::fs::set_permissions(&folder.0, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut log = folder.log();
+    log.append(vec![say(1, "x", None)], 1).unwrap();
+    for file in std::fs::read_dir(&folder.0).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} is {mode:o}", file.path());
     }
 }
