@@ -5,6 +5,7 @@
 //! - `handshake`: opening handshakes of every kind, and HTTP beside them.
 //! - `hostile`: peers that break rules, ask for too much, read too little or vanish.
 //! - `cli`: flags, exit codes, what is printed.
+//! - `durable`: what `--data` keeps.
 //!
 //! Nothing here sleeps to let something happen: a test blocks on what it waits for, up to
 //! [`client::PATIENCE`], or asks the server itself until it says so.
@@ -23,6 +24,7 @@ macro_rules! both_engines {
 
 mod cli;
 mod client;
+mod durable;
 mod handshake;
 mod hostile;
 mod server;

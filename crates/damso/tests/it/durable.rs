@@ -1,0 +1,97 @@
+//! `--data`: what was heard is on the disk, whatever ends the process.
+
+use crate::client::Client;
+use crate::server::{Engine, Server, damso, run};
+use rustix::process::Signal;
+use std::path::PathBuf;
+
+both_engines![
+    what_everybody_heard_survives_kills,
+    a_ban_and_a_mute_hold_over_a_restart_and_hit_nobody_else,
+    a_second_server_on_the_same_folder_is_refused,
+];
+
+/// A data folder, gone with its test.
+struct Data(PathBuf);
+
+impl Data {
+    fn new(engine: Engine, test: &str) -> Self {
+        let name = format!("damso-data-{}-{test}-{}", engine.name(), std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("temporary folders have plain names")
+    }
+
+    fn serve(&self, engine: Engine) -> Server {
+        let mut command = damso(&["--listen", "127.0.0.1:0", "--engine", engine.name()]);
+        command.args(["--data", self.path(), "--set", "limits.send_per_second=0"]);
+        Server::start(command)
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// How many messages the start says there are.
+#[track_caller]
+fn messages(server: &Server) -> u64 {
+    let line = server.prints(&["data folder:"]);
+    if line.ends_with("(new)") {
+        return 0;
+    }
+    let count = line.rsplit_once("messages: ").and_then(|(_, rest)| rest.strip_suffix(')'));
+    count.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("no count in {line:?}"))
+}
+
+fn what_everybody_heard_survives_kills(engine: Engine) {
+    let data = Data::new(engine, "kills");
+    let mut heard = 0;
+    for round in 0..5 {
+        let server = data.serve(engine);
+        let kept = messages(&server);
+        assert!(kept >= heard, "{heard} were heard, {kept} are kept");
+        heard = kept;
+        let mut client = Client::open(server.address);
+        for number in 0..20 {
+            client.says_and_hears(&format!("{round}번째 줄 {number}"));
+            heard += 1;
+        }
+        // Some more are on their way when it is killed.
+        client.say("one that nobody may hear");
+        server.signal(Signal::KILL);
+    }
+}
+
+fn a_ban_and_a_mute_hold_over_a_restart_and_hit_nobody_else(engine: Engine) {
+    let data = Data::new(engine, "bans");
+    let server = data.serve(engine);
+    let muted = server.join();
+    server.types(&format!("/mute {}", muted.name));
+    server.prints(&["muted", &muted.name, "for good"]);
+    server.types("/ban 127.0.0.2");
+    server.prints(&["banned 127.0.0.2"]);
+    assert_eq!(server.stop(), 0);
+
+    let server = data.serve(engine);
+    assert_eq!(messages(&server), 0);
+    // The first guest of this run isn't the first one of the run before.
+    server.join().says_and_hears("저는 다른 사람이에요");
+    server.types("/unban 127.0.0.2");
+    server.prints(&["127.0.0.2 may come again"]);
+}
+
+fn a_second_server_on_the_same_folder_is_refused(engine: Engine) {
+    let data = Data::new(engine, "second");
+    let server = data.serve(engine);
+    let mut second = damso(&["--listen", "127.0.0.1:0", "--data", data.path()]);
+    let (code, _, said) = run(&mut second);
+    assert_eq!(code, 1);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("in use by another damso"), "{said}");
+    server.join().says_and_hears("still here");
+}
