@@ -238,6 +238,9 @@ pub struct Desktop {
     /// Batches taken from the mailbox, the first one written up to `at`.
     batches: VecDeque<Arc<[u8]>>,
     at: usize,
+    /// Bytes of the session's output that go before the batches, since the socket took the
+    /// beginning of it: [`usize::MAX`] for all that there is. Not both this and `at` are above 0.
+    own_first: usize,
     /// The relay knows how to write for it, and hasn't been told that it leaves.
     joined: bool,
     blocked_since: Option<Instant>,
@@ -257,9 +260,19 @@ impl Desktop {
         let mut hub = Vec::new();
         let opened = newcomer.opened.take();
         let session = Session::begin(id, newcomer.peer, opened, &context, &mut hub, now);
-        let (batches, at) = (VecDeque::new(), 0);
-        let (joined, blocked_since) = (false, None);
-        Self { id, session, context, mailbox, relay, batches, at, joined, blocked_since, hub }
+        Self {
+            id,
+            session,
+            context,
+            mailbox,
+            relay,
+            batches: VecDeque::new(),
+            at: 0,
+            own_first: 0,
+            joined: false,
+            blocked_since: None,
+            hub,
+        }
     }
 
     /// What the socket brought.
@@ -350,9 +363,24 @@ impl Desktop {
         }
         let mut progress = false;
         let full = loop {
-            // Batches first: an answer may refer to a line that went before it. They are bounded,
-            // so a pong waits for little.
-            if !self.batches.is_empty() {
+            // What the socket has the beginning of is finished before anything else, be it a
+            // batch or the session's own. Between them batches go first: an answer may refer to
+            // a line that went before it. They are bounded, so a pong waits for little.
+            // (`Shard::write` has no batches that wait: there the rest of what was cut goes
+            // first too, then the session's own, then what was missed.)
+            let own_first = self.own_first.min(self.session.output().len());
+            if own_first > 0 {
+                let taken = write(&self.session.output()[..own_first]);
+                progress |= taken > 0;
+                self.session.sent(taken);
+                if taken < own_first {
+                    if self.own_first != usize::MAX {
+                        self.own_first -= taken;
+                    }
+                    break true;
+                }
+                self.own_first = 0;
+            } else if !self.batches.is_empty() {
                 let batch = &self.batches[0];
                 let (len, taken) = (batch.len() - self.at, write(&batch[self.at..]));
                 progress |= taken > 0;
@@ -368,6 +396,8 @@ impl Desktop {
                 progress |= taken > 0;
                 self.session.sent(taken);
                 if taken < len {
+                    // A count wouldn't do: a pong that waits may still be replaced by another.
+                    self.own_first = if taken > 0 { usize::MAX } else { 0 };
                     break true;
                 }
             } else {
@@ -406,3 +436,7 @@ impl Desktop {
         Duration::from_secs(u64::from(self.context.limits.silent_seconds))
     }
 }
+
+#[cfg(test)]
+#[path = "relay_tests.rs"]
+mod tests;

@@ -334,7 +334,9 @@ impl Shard {
     }
 
     /// In this order: the rest of a frame that was cut, what the session has to say itself, and
-    /// then what it missed of its rooms.
+    /// then what it missed of its rooms. Where the session's own was cut there is no such rest,
+    /// and its slot is blocked in the feeds until all of it is out (`Desktop::settle` in
+    /// `relay.rs` keeps the same rule where batches wait).
     fn write(&mut self, slot: u32, outlet: &mut impl Outlet, now: Instant) {
         let entry = &mut self.entries[slot as usize];
         let Some(session) = &mut entry.session else { return };

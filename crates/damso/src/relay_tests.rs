@@ -1,0 +1,130 @@
+use super::*;
+use crate::http::upgrade::{Door, Policy};
+use crate::serve::websocket_config;
+use damso_protocol::Limits;
+
+const HANDSHAKE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+/// Masked with zeros, as a client may.
+const PING: &[u8] = b"\x89\x85\0\0\0\0hello";
+const PONG: &[u8] = b"\x8a\x05hello";
+
+fn context() -> Arc<Context> {
+    let limits = Limits::default();
+    let config = websocket_config(&limits);
+    Arc::new(Context::new(Door::Chat(Policy::default()), config, limits))
+}
+
+/// A desktop whose socket takes as many bytes as it is told to.
+struct Scene {
+    desktop: Desktop,
+    mailbox: Arc<Mailbox>,
+    written: Vec<u8>,
+    now: Instant,
+}
+
+impl Scene {
+    /// With the handshake's answer waiting.
+    fn greeting() -> Self {
+        let mailbox = Arc::new(Mailbox::new(|| {}));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = listener.local_addr().unwrap();
+        let socket = std::net::TcpStream::connect(peer).unwrap();
+        let mut newcomer = Newcomer { socket, peer, opened: None };
+        let id = SessionId { shard: 0, slot: 0, generation: 0 };
+        let (now, relay) = (Instant::now(), Arc::new(|_| {}));
+        let given = mailbox.clone();
+        let desktop = Desktop::new(id, &mut newcomer, context(), given, relay, now);
+        let mut scene = Self { desktop, mailbox, written: Vec::new(), now };
+        scene.receive(HANDSHAKE);
+        scene
+    }
+
+    /// With nothing waiting.
+    fn open() -> Self {
+        let mut scene = Self::greeting();
+        assert_eq!(scene.settle(usize::MAX), Fate::Stay);
+        scene.written.clear();
+        scene
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.desktop.receive(&mut bytes.to_vec(), self.now);
+    }
+
+    /// What the relay puts in.
+    fn batch(&mut self, bytes: &[u8]) {
+        self.mailbox.bytes.fetch_add(bytes.len(), Ordering::AcqRel);
+        self.mailbox.put(Item::Bytes(Arc::from(bytes)));
+    }
+
+    /// The socket takes `room` bytes in all, however often it is written to.
+    fn settle(&mut self, mut room: usize) -> Fate {
+        self.desktop.empty_mailbox(self.now);
+        let written = &mut self.written;
+        let write = |bytes: &[u8]| {
+            let taken = bytes.len().min(room);
+            room -= taken;
+            written.extend_from_slice(&bytes[..taken]);
+            taken
+        };
+        self.desktop.settle(write, &|_| {}, self.now)
+    }
+}
+
+#[test]
+fn a_batch_never_goes_into_the_middle_of_what_was_begun() {
+    for room in 0..PONG.len() {
+        let mut scene = Scene::open();
+        scene.receive(PING);
+        scene.settle(room);
+        assert_eq!(scene.written, PONG[..room]);
+        scene.batch(b"\x81\x01x");
+        scene.settle(1);
+        scene.settle(usize::MAX);
+        let expected =
+            if room == 0 { [b"\x81\x01x", PONG].concat() } else { [PONG, b"\x81\x01x"].concat() };
+        assert_eq!(scene.written, expected, "cut after {room}");
+    }
+}
+
+#[test]
+fn a_batch_never_goes_into_the_middle_of_the_handshakes_answer() {
+    let mut whole = Scene::greeting();
+    whole.settle(usize::MAX);
+    for room in 1..whole.written.len() {
+        let mut scene = Scene::greeting();
+        scene.settle(room);
+        scene.batch(b"\x81\x01x");
+        scene.settle(usize::MAX);
+        assert_eq!(scene.written, [&whole.written[..], b"\x81\x01x"].concat(), "after {room}");
+    }
+}
+
+#[test]
+fn however_little_a_socket_takes_at_a_time_it_gets_everything_whole() {
+    for room in 1..40 {
+        let mut scene = Scene::open();
+        for number in 0..40 {
+            scene.receive(PING);
+            scene.batch(&[0x81, 1, number]);
+            scene.settle(room);
+        }
+        while scene.desktop.wants_write() {
+            scene.settle(room);
+        }
+        let (mut rest, mut numbers) = (&scene.written[..], Vec::new());
+        while let [opcode, len, after @ ..] = rest {
+            let (payload, next) = after.split_at(usize::from(*len));
+            match opcode {
+                0x81 => numbers.extend_from_slice(payload),
+                0x8a => assert_eq!(payload, b"hello"),
+                _ => panic!("a wrong byte with {room} at a time"),
+            }
+            rest = next;
+        }
+        assert_eq!(numbers, (0..40).collect::<Vec<u8>>(), "{room} at a time");
+        assert_eq!(scene.mailbox.bytes.load(Ordering::Acquire), 0);
+    }
+}
