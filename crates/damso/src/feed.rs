@@ -536,4 +536,4 @@ fn weight(published: &Published) -> usize {
 
 #[cfg(test)]
 #[path = "feed_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -28,6 +28,21 @@ impl Outlet for Sinks {
     }
 }
 
+/// A line in the lobby, on its way out.
+pub fn published(seq: u64, text: &str) -> Arc<Published> {
+    let message = Message {
+        room: RoomId::lobby(),
+        seq,
+        n: seq,
+        by: UserId::new("u"),
+        name: "a".into(),
+        at: 0,
+        text: text.into(),
+        nonce: None,
+    };
+    Arc::new(Published::new(Arc::new(Event::Message(message))).unwrap())
+}
+
 /// A feed of the lobby with its readers.
 struct Scene {
     feeds: Feeds,
@@ -47,18 +62,7 @@ impl Scene {
 
     fn say(&mut self, text: &str) {
         self.seq += 1;
-        let message = Message {
-            room: RoomId::lobby(),
-            seq: self.seq,
-            n: self.seq,
-            by: UserId::new("u"),
-            name: "a".into(),
-            at: 0,
-            text: text.into(),
-            nonce: None,
-        };
-        let published = Published::new(Arc::new(Event::Message(message))).unwrap();
-        self.feeds.deliver(Arc::new(published));
+        self.feeds.deliver(published(self.seq, text));
     }
 
     fn flush(&mut self) -> Vec<u32> {

@@ -152,6 +152,8 @@ impl Relay {
             }
             ToRelay::Shard(ToShard::Stop) => {
                 self.stopping = true;
+                // As with any end.
+                self.feeds.flush(&mut self.desks);
                 for mailbox in self.desks.desks.iter().filter_map(|desk| desk.mailbox.as_ref()) {
                     mailbox.put(Item::End(Ending::Stopping));
                 }
@@ -243,6 +245,8 @@ pub struct Desktop {
     own_first: usize,
     /// The relay knows how to write for it, and hasn't been told that it leaves.
     joined: bool,
+    /// The end came from here, not from the peer: the batches before it are still to be written.
+    ended: bool,
     blocked_since: Option<Instant>,
     hub: Vec<Input>,
 }
@@ -270,6 +274,7 @@ impl Desktop {
             at: 0,
             own_first: 0,
             joined: false,
+            ended: false,
             blocked_since: None,
             hub,
         }
@@ -311,7 +316,14 @@ impl Desktop {
                 Item::Bytes(batch) => self.written(batch.len()),
                 Item::Answer(answer) => self.session.answer(&answer),
                 Item::Credit(count) => self.session.credit(count),
-                Item::End(ending) => self.session.end(ending, now),
+                Item::End(ending) => {
+                    if self.session.encoding().is_some() {
+                        self.ended = true;
+                        // The Close that comes now goes after the batches that wait.
+                        self.own_first = self.own_first.min(self.session.output().len());
+                    }
+                    self.session.end(ending, now);
+                }
                 Item::FellOff => self.session.give_up("fell off the feed"),
             }
         }
@@ -350,10 +362,13 @@ impl Desktop {
             None if self.joined => {
                 self.joined = false;
                 (self.relay)(ToRelay::Leaves(self.id));
-                // A batch that was begun is finished: its frames go before the Close.
-                let keep = usize::from(self.at > 0);
-                for batch in self.batches.split_off(keep.min(self.batches.len())) {
-                    self.written(batch.len());
+                // A batch that was begun is finished: its frames go before the Close. The others
+                // are nothing to a peer that closes, or that broke a rule.
+                if !self.ended {
+                    let keep = usize::from(self.at > 0);
+                    for batch in self.batches.split_off(keep.min(self.batches.len())) {
+                        self.written(batch.len());
+                    }
                 }
             }
             _ => {}

@@ -128,3 +128,61 @@ fn however_little_a_socket_takes_at_a_time_it_gets_everything_whole() {
         assert_eq!(scene.mailbox.bytes.load(Ordering::Acquire), 0);
     }
 }
+
+/// The end of what was written: from the last Close on.
+fn split_close(written: &[u8]) -> (&[u8], &[u8]) {
+    let at = written.iter().position(|&byte| byte == 0x88).unwrap();
+    written.split_at(at)
+}
+
+#[test]
+fn what_came_before_an_end_goes_out_before_the_close_and_nothing_after_it() {
+    for room in 0..=PONG.len() {
+        let mut scene = Scene::open();
+        scene.receive(PING);
+        scene.settle(room);
+        scene.batch(b"\x81\x01a");
+        scene.batch(b"\x81\x01b");
+        scene.mailbox.put(Item::End(Ending::Stopping));
+        scene.batch(b"\x81\x01c");
+        for _ in 0..3 {
+            scene.settle(1);
+        }
+        assert_eq!(scene.settle(usize::MAX), Fate::Stay);
+        let (before, close) = split_close(&scene.written);
+        let batches = b"\x81\x01a\x81\x01b";
+        let expected =
+            if room == 0 { [&batches[..], PONG].concat() } else { [PONG, batches].concat() };
+        assert_eq!(before, expected, "cut after {room}");
+        assert_eq!(close.len(), 2 + usize::from(close[1]), "nothing follows the Close");
+        assert_eq!(scene.mailbox.bytes.load(Ordering::Acquire), 0);
+    }
+}
+
+#[test]
+fn who_closes_gets_the_batch_that_was_begun_and_no_other() {
+    for room in 0..3 {
+        let mut scene = Scene::open();
+        scene.batch(b"\x81\x01a");
+        scene.batch(b"\x81\x01b");
+        scene.settle(room);
+        scene.receive(b"\x88\x80\0\0\0\0");
+        scene.settle(usize::MAX);
+        let expected: &[u8] = if room == 0 { b"\x88\0" } else { b"\x81\x01a\x88\0" };
+        assert_eq!(scene.written, expected, "cut after {room}");
+        assert_eq!(scene.mailbox.bytes.load(Ordering::Acquire), 0);
+    }
+}
+
+#[test]
+fn what_is_pending_when_the_server_stops_comes_before_the_end() {
+    let mut relay = Relay::new(&context());
+    let mailbox = Arc::new(Mailbox::new(|| {}));
+    let session = relay.open(mailbox.clone());
+    relay.take(ToRelay::Ready(session, Encoding::Plain));
+    let room = damso_protocol::RoomId::lobby();
+    relay.take(ToRelay::Shard(ToShard::Subscribe { session, room, next: 1 }));
+    relay.take(ToRelay::Shard(ToShard::Deliver(crate::feed::tests::published(1, "hi"))));
+    relay.take(ToRelay::Shard(ToShard::Stop));
+    assert!(matches!(mailbox.take()[..], [Item::Bytes(_), Item::End(Ending::Stopping)]));
+}
