@@ -247,6 +247,8 @@ pub struct Desktop {
     joined: bool,
     /// The end came from here, not from the peer: the batches before it are still to be written.
     ended: bool,
+    /// The socket will bring nothing more.
+    eof: bool,
     blocked_since: Option<Instant>,
     hub: Vec<Input>,
 }
@@ -275,6 +277,7 @@ impl Desktop {
             own_first: 0,
             joined: false,
             ended: false,
+            eof: false,
             blocked_since: None,
             hub,
         }
@@ -287,6 +290,7 @@ impl Desktop {
 
     /// The socket will bring nothing more.
     pub fn receive_eof(&mut self, now: Instant) {
+        self.eof = true;
         self.session.receive_eof(now);
     }
 
@@ -295,9 +299,14 @@ impl Desktop {
         self.session.give_up(why);
     }
 
-    /// Whether the socket is to be read.
+    /// Whether the socket is to be read. An end is read once: it would be there to read for ever.
     pub fn wants_read(&self) -> bool {
-        self.session.wants_read(&self.context)
+        !self.eof && self.session.wants_read(&self.context)
+    }
+
+    /// Whether all that the socket brings has been read.
+    pub fn has_read_all(&self) -> bool {
+        self.eof
     }
 
     /// Whether there is something to write.

@@ -186,3 +186,17 @@ fn what_is_pending_when_the_server_stops_comes_before_the_end() {
     relay.take(ToRelay::Shard(ToShard::Stop));
     assert!(matches!(mailbox.take()[..], [Item::Bytes(_), Item::End(Ending::Stopping)]));
 }
+
+#[test]
+fn after_the_peers_end_the_socket_is_not_read_while_the_rest_is_written() {
+    let mut scene = Scene::open();
+    scene.receive(b"\x88\x80\0\0\0\0");
+    assert_eq!(scene.settle(0), Fate::Stay);
+    assert!(scene.desktop.wants_read());
+    scene.desktop.receive_eof(scene.now);
+    assert_eq!(scene.settle(1), Fate::Stay);
+    assert!(scene.desktop.wants_write());
+    assert!(!scene.desktop.wants_read());
+    assert_eq!(scene.settle(usize::MAX), Fate::Drop);
+    assert_eq!(scene.written, b"\x88\0");
+}

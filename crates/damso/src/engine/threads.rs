@@ -198,7 +198,13 @@ fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
             bell.silence();
             desktop.empty_mailbox(now);
         }
-        if ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+        let over = ready.intersects(PollFlags::HUP | PollFlags::ERR);
+        if desktop.has_read_all() {
+            // It may still take what is left to write, but not when both directions are over.
+            if over {
+                desktop.lost("the connection was reset");
+            }
+        } else if over || ready.contains(PollFlags::IN) {
             match (&socket).read(&mut buffer) {
                 Ok(0) => desktop.receive_eof(now),
                 Ok(count) => desktop.receive(&mut buffer[..count], now),
