@@ -123,7 +123,9 @@ impl Engine {
         let mut stop_by: Option<Instant> = None;
         loop {
             let now = Instant::now();
-            let busy = accepting || self.unread.iter().any(|&slot| self.shard.wants_read(slot));
+            // Newcomers are told of while accepting rests too, and wait until the rest is over.
+            let busy = accepting && accept_again.is_none()
+                || self.unread.iter().any(|&slot| self.shard.wants_read(slot));
             let due = [self.shard.next_deadline(), accept_again, stop_by];
             let timeout = due
                 .into_iter()
