@@ -25,28 +25,36 @@ const STACK_BYTES: usize = 256 * 1024;
 /// Whatever the system has against it.
 pub fn start(listeners: Vec<TcpListener>, links: Links) -> io::Result<Running> {
     let (sender, receiver) = mpsc::channel();
-    let give = {
-        let sender = sender.clone();
-        // A relay that has ended takes nothing, and nothing is owed to it.
-        Arc::new(move |messages: Vec<ToRelay>| drop(sender.send(messages)))
-    };
+    // A relay that has ended takes nothing, and nothing is owed to it.
+    let give = Arc::new(move |messages: Vec<ToFanOut>| drop(sender.send(messages)));
     let handle = {
         let give = give.clone();
         ShardHandle::new(move |batch: Vec<ToShard>| {
-            give(batch.into_iter().map(ToRelay::Shard).collect());
+            give(
+                batch.into_iter().map(|message| ToFanOut::Relay(ToRelay::Shard(message))).collect(),
+            );
         })
     };
     let stop = Arc::new(Bell::new()?);
     let mut threads = Vec::new();
     let acceptor = thread::Builder::new().name("accept".into());
     threads.push(acceptor.spawn({
-        let (handle, stop) = (handle.clone(), stop.clone());
-        move || accept_all(&listeners, &handle, &stop)
+        let (give, stop) = (give.clone(), stop.clone());
+        let give = move |newcomer, bell| give(vec![ToFanOut::Accepted(newcomer, bell)]);
+        move || accept_all(&listeners, give, &stop)
     })?);
-    let relay = Arc::new(move |message| give(vec![message]));
+    let relay = Arc::new(move |message| give(vec![ToFanOut::Relay(message)]));
     let fan_out = thread::Builder::new().name("fan-out".into());
     threads.push(fan_out.spawn(move || run_relay(&receiver, &links, relay, &stop))?);
     Ok(Running { shards: vec![handle], threads })
+}
+
+/// Everything that can move the thread of the relay.
+enum ToFanOut {
+    Relay(ToRelay),
+    /// A connection from outside. It brings its bell: of its two descriptors neither is taken
+    /// without the other, so who has to wait for one waits in the listener's queue.
+    Accepted(Newcomer, Bell),
 }
 
 /// Wakes a thread that polls: an eventfd, or a pipe where there is none.
@@ -96,7 +104,7 @@ impl Bell {
 }
 
 fn run_relay(
-    receiver: &mpsc::Receiver<Vec<ToRelay>>,
+    receiver: &mpsc::Receiver<Vec<ToFanOut>>,
     links: &Links,
     give: Arc<dyn Fn(ToRelay) + Send + Sync>,
     stop: &Bell,
@@ -110,8 +118,17 @@ fn run_relay(
         };
         for batch in first.into_iter().chain(receiver.try_iter()) {
             for message in batch {
-                if let Some(newcomer) = relay.take(message) {
-                    hire(&mut relay, newcomer, links, &give);
+                let (newcomer, bell) = match message {
+                    ToFanOut::Accepted(_, _) if relay.is_stopping() => continue,
+                    ToFanOut::Accepted(newcomer, bell) => (newcomer, Ok(bell)),
+                    ToFanOut::Relay(message) => match relay.take(message) {
+                        Some(newcomer) => (newcomer, Bell::new()),
+                        None => continue,
+                    },
+                };
+                match bell {
+                    Ok(bell) => hire(&mut relay, newcomer, bell, links, &give),
+                    Err(error) => warn!(%error, "a connection could not be taken in"),
                 }
             }
         }
@@ -130,13 +147,11 @@ fn run_relay(
 fn hire(
     relay: &mut Relay,
     mut newcomer: Newcomer,
+    bell: Bell,
     links: &Links,
     give: &Arc<dyn Fn(ToRelay) + Send + Sync>,
 ) {
-    let bell = match Bell::new() {
-        Ok(bell) => Arc::new(bell),
-        Err(error) => return warn!(%error, "a connection could not be taken in"),
-    };
+    let bell = Arc::new(bell);
     let mailbox = {
         let bell = bell.clone();
         Arc::new(Mailbox::new(move || bell.ring()))
@@ -251,7 +266,26 @@ fn write(mut socket: &TcpStream, bytes: &[u8], failed: &mut bool) -> usize {
     }
 }
 
-fn accept_all(listeners: &[TcpListener], handle: &ShardHandle, stop: &Bell) {
+/// Takes in one connection, if there is a bell for it, which then is in `spare`.
+fn accept_with_bell(
+    listener: &TcpListener,
+    spare: &mut Option<Bell>,
+    new_bell: impl FnOnce() -> io::Result<Bell>,
+) -> Accepted {
+    if spare.is_none() {
+        match new_bell() {
+            Ok(bell) => *spare = Some(bell),
+            Err(error) => {
+                warn!(%error, "cannot take in another connection; trying again");
+                return Accepted::Rest;
+            }
+        }
+    }
+    accept(listener)
+}
+
+fn accept_all(listeners: &[TcpListener], give: impl Fn(Newcomer, Bell), stop: &Bell) {
+    let mut spare = None;
     loop {
         let mut fds: Vec<PollFd<'_>> =
             listeners.iter().map(|listener| PollFd::new(listener, PollFlags::IN)).collect();
@@ -264,12 +298,14 @@ fn accept_all(listeners: &[TcpListener], handle: &ShardHandle, stop: &Bell) {
         }
         for listener in listeners {
             loop {
-                match accept(listener) {
+                match accept_with_bell(listener, &mut spare, Bell::new) {
                     Accepted::Nobody => break,
                     Accepted::Gone => {}
                     Accepted::Socket(socket, peer) => {
                         let newcomer = Newcomer { socket, peer, opened: None };
-                        handle.give(vec![ToShard::Adopt(newcomer)]);
+                        if let Some(bell) = spare.take() {
+                            give(newcomer, bell);
+                        }
                     }
                     Accepted::Rest => {
                         let pause = Timespec::try_from(ACCEPT_PAUSE).ok();
@@ -281,5 +317,28 @@ fn accept_all(listeners: &[TcpListener], handle: &ShardHandle, stop: &Bell) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_descriptor_for_its_bell_a_connection_waits_in_the_queue() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut spare = None;
+        let out = || Err(rustix::io::Errno::MFILE.into());
+        assert!(matches!(accept_with_bell(&listener, &mut spare, out), Accepted::Rest));
+        assert!(spare.is_none());
+        let accepted = accept_with_bell(&listener, &mut spare, Bell::new);
+        let Accepted::Socket(_, peer) = accepted else { panic!("nobody is waiting") };
+        assert_eq!(peer, client.local_addr().unwrap());
+        assert!(spare.is_some());
+        listener.set_nonblocking(true).unwrap();
+        let unused = || panic!("there is one that nobody took");
+        assert!(matches!(accept_with_bell(&listener, &mut spare, unused), Accepted::Nobody));
+        assert!(spare.is_some());
     }
 }
