@@ -204,6 +204,10 @@ impl Shard {
                     && let Some(encoding) = session.encoding()
                 {
                     self.feeds.subscribe(id.slot, encoding, &room, next, outlet);
+                    if self.entries[id.slot as usize].blocked_since.is_some() {
+                        // The socket has the beginning of something of its own already.
+                        self.feeds.block(id.slot);
+                    }
                     self.touch(id.slot);
                 }
             }
@@ -422,3 +426,7 @@ impl<O: Outlet> Outlet for Counted<'_, O> {
         taken
     }
 }
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;

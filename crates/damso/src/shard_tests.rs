@@ -1,0 +1,59 @@
+use super::*;
+use crate::feed::tests::published;
+use crate::http::upgrade::{Door, Policy};
+use crate::serve::websocket_config;
+use damso_protocol::Limits;
+
+const HANDSHAKE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// A socket that takes as many bytes as it has room for.
+struct Sink {
+    written: Vec<u8>,
+    room: usize,
+}
+
+impl Outlet for Sink {
+    fn send(&mut self, _slot: u32, batch: &Batch<'_>) -> usize {
+        let taken = batch.bytes().len().min(self.room);
+        self.room -= taken;
+        self.written.extend_from_slice(&batch.bytes()[..taken]);
+        taken
+    }
+}
+
+/// What a guest is sent whose socket is full after `room` bytes, and empty again later: the
+/// answer to its handshake, a line from before and one from after its socket was empty.
+fn all_that_a_guest_gets(room: usize) -> Vec<u8> {
+    let limits = Limits::default();
+    let config = websocket_config(&limits);
+    let context = Context::new(Door::Chat(Policy::default()), config, limits);
+    let (mut shard, now) = (Shard::new(0, Arc::new(context)), Instant::now());
+    let mut sink = Sink { written: Vec::new(), room };
+    let slot = shard.open("127.0.0.1:5000".parse().unwrap(), None, now);
+    shard.receive(slot, &mut HANDSHAKE.to_vec(), now);
+    shard.settle(&mut sink, now);
+    let session = SessionId { shard: 0, slot, generation: 0 };
+    shard.take(ToShard::Subscribe { session, room: RoomId::lobby(), next: 1 }, &mut sink, now);
+    // The socket has room, but the engine hasn't told of it.
+    sink.room = usize::MAX;
+    shard.take(ToShard::Deliver(published(1, "one")), &mut sink, now);
+    shard.settle(&mut sink, now);
+    shard.writable(slot);
+    shard.settle(&mut sink, now);
+    shard.take(ToShard::Deliver(published(2, "two")), &mut sink, now);
+    shard.settle(&mut sink, now);
+    sink.written
+}
+
+#[test]
+fn who_subscribes_with_its_greeting_cut_hears_lines_after_it() {
+    let whole = all_that_a_guest_gets(usize::MAX);
+    let end = whole.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+    let lines = String::from_utf8_lossy(&whole[end..]);
+    assert!(lines.contains("one") && lines.contains("two"), "{lines}");
+    for room in 0..=end {
+        assert_eq!(all_that_a_guest_gets(room), whole, "cut after {room}");
+    }
+}
