@@ -139,19 +139,24 @@ impl ClientHandshake {
     /// Whatever 4.1 says that a client must fail the connection for. Then the connection is closed
     /// without a frame.
     pub fn receive(&self, bytes: &[u8]) -> Result<Option<(Established, usize)>, HandshakeError> {
-        let parsed = head::parse(bytes, &HeadLimits::default());
-        let Some(head) = parsed.map_err(|_: HeadError| HandshakeError::NotHttp)? else {
+        let limits = HeadLimits::default();
+        let whole = head::whole(bytes, &limits);
+        let Some(head) = whole.map_err(|_: HeadError| HandshakeError::NotHttp)? else {
             return Ok(None);
         };
-        let status = status(head.start_line).ok_or(HandshakeError::NotHttp)?;
-        if status != 101 {
-            return Err(HandshakeError::Status {
-                status,
-                headers: head.headers,
-                consumed: head.consumed,
-            });
+        let mut room = head::room(head, &limits);
+        let mut answer = httparse::Response::new(&mut room);
+        answer.parse(head).map_err(|_: httparse::Error| HandshakeError::NotHttp)?;
+        let (headers, consumed) = (head::owned(answer.headers), head.len());
+        // 4.1: the server's answer "is HTTP/1.1 or later".
+        match (answer.version, answer.code) {
+            (Some(1), Some(101)) => {}
+            (Some(1), Some(status @ 100..)) => {
+                return Err(HandshakeError::Status { status, headers, consumed });
+            }
+            _ => return Err(HandshakeError::NotHttp),
         }
-        let header = |name| head::fields(&head.headers, name);
+        let header = |name| head::fields(&headers, name);
         // 4.1, 2: "a case-insensitive match for the value" of the whole field.
         if !single(header("Upgrade")).is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"))
         {
@@ -183,7 +188,7 @@ impl ClientHandshake {
                 Some(offered.ok_or(HandshakeError::Subprotocol)?.clone())
             }
         };
-        Ok(Some((Established { subprotocol, deflate }, head.consumed)))
+        Ok(Some((Established { subprotocol, deflate }, consumed)))
     }
 }
 
@@ -191,17 +196,6 @@ impl ClientHandshake {
 fn single<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
     let value = values.next()?;
     values.next().is_none().then_some(value)
-}
-
-/// The code of a status line of HTTP/1.1 (4.1: the server's answer "is HTTP/1.1 or later").
-fn status(line: &[u8]) -> Option<u16> {
-    match line.strip_prefix(b"HTTP/1.1 ")? {
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9']
-        | [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', ..] => {
-            Some(u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'))
-        }
-        _ => None,
-    }
 }
 
 impl fmt::Display for HandshakeError {

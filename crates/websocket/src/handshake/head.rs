@@ -1,5 +1,6 @@
 //! Start line and header fields, of requests and answers alike (RFC 9112), as strictly as it is
 //! written there: what two readers of one request could understand differently is refused.
+//! `httparse` reads them; what it would let pass is refused here before.
 
 use super::HeadLimits;
 
@@ -8,47 +9,35 @@ use super::HeadLimits;
 pub(crate) enum HeadError {
     /// More bytes than allowed.
     TooLong,
-    /// More header fields than allowed.
-    TooMany,
     /// Against the syntax, with a sentence about it.
     Syntax(&'static str),
 }
 
-pub(crate) struct Head<'a> {
-    pub(crate) start_line: &'a [u8],
-    pub(crate) headers: Vec<(String, Vec<u8>)>,
-    /// The head's bytes, with the empty line.
-    pub(crate) consumed: usize,
-}
-
-/// `Ok(None)`: incomplete, and not wrong so far.
-pub(crate) fn parse<'a>(
+/// The bytes of a whole head, with its empty line, for `httparse`. `Ok(None)`: incomplete, and not
+/// wrong so far.
+pub(crate) fn whole<'a>(
     bytes: &'a [u8],
     limits: &HeadLimits,
-) -> Result<Option<Head<'a>>, HeadError> {
+) -> Result<Option<&'a [u8]>, HeadError> {
     let within = &bytes[..bytes.len().min(limits.bytes)];
-    let end = within.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = within.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
+    let head = &within[..end.unwrap_or(within.len())];
     // Checked before the head is complete: somebody who ends lines with a bare LF would wait for
     // ever.
-    check_bytes(&within[..end.map_or(within.len(), |end| end + 4)])?;
-    let Some(end) = end else {
-        return if bytes.len() >= limits.bytes { Err(HeadError::TooLong) } else { Ok(None) };
-    };
-    let mut lines = Lines(&within[..end]);
-    let start_line = lines.next().unwrap_or_default();
-    let mut headers = Vec::new();
-    for line in lines {
-        if headers.len() == limits.headers {
-            return Err(HeadError::TooMany);
-        }
-        headers.push(header(line)?);
+    check_bytes(head)?;
+    match end {
+        Some(_) => Ok(Some(head)),
+        None if bytes.len() >= limits.bytes => Err(HeadError::TooLong),
+        None => Ok(None),
     }
-    Ok(Some(Head { start_line, headers, consumed: end + 4 }))
 }
 
 /// RFC 9112, 2.2: only CRLF ends a line; other control characters but the tab have no place in a
-/// head.
+/// head. Nor has an empty line before it.
 fn check_bytes(bytes: &[u8]) -> Result<(), HeadError> {
+    if bytes.starts_with(b"\r\n") {
+        return Err(HeadError::Syntax("The first line is empty."));
+    }
     let mut previous = 0;
     for &byte in bytes {
         if (previous == b'\r') != (byte == b'\n') {
@@ -62,38 +51,13 @@ fn check_bytes(bytes: &[u8]) -> Result<(), HeadError> {
     Ok(())
 }
 
-/// Lines without their CRLF. The bytes have passed [`check_bytes`].
-struct Lines<'a>(&'a [u8]);
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let end = self.0.iter().position(|&byte| byte == b'\r').unwrap_or(self.0.len());
-        let line = &self.0[..end];
-        self.0 = self.0.get(end + 2..).unwrap_or_default();
-        Some(line)
-    }
+/// Room for the fields of a head of so many bytes.
+pub(crate) fn room<'a>(head: &'a [u8], limits: &HeadLimits) -> Vec<httparse::Header<'a>> {
+    vec![httparse::EMPTY_HEADER; limits.headers.min(head.len())]
 }
 
-fn header(line: &[u8]) -> Result<(String, Vec<u8>), HeadError> {
-    if line.starts_with(b" ") || line.starts_with(b"\t") {
-        return Err(HeadError::Syntax("A header field must not be folded."));
-    }
-    let colon = line
-        .iter()
-        .position(|&byte| byte == b':')
-        .ok_or(HeadError::Syntax("A header field has no colon."))?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
-    // Also refuses space before the colon (RFC 9112, 5.1).
-    if !is_token(name) {
-        return Err(HeadError::Syntax("A header field's name is not a token."));
-    }
-    // A token is ASCII, so that nothing is lost.
-    Ok((String::from_utf8_lossy(name).into_owned(), trim(value).to_vec()))
+pub(crate) fn owned(headers: &[httparse::Header]) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec())).collect()
 }
 
 /// RFC 9110, 5.6.2.

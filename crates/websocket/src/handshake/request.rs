@@ -5,6 +5,8 @@ use super::head::{self, HeadError};
 use super::{HeadLimits, Rejection, key};
 use crate::deflate;
 
+const REQUEST_LINE: &str = "The request line is not one of HTTP/1.1.";
+
 /// The head of an HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -31,35 +33,25 @@ impl Request {
         // RFC 9112, 2.2: an empty line before the request line is to be ignored; one is.
         let (skipped, bytes) = bytes.strip_prefix(b"\r\n").map_or((0, bytes), |bytes| (2, bytes));
         let Some(head) =
-            head::parse(bytes, limits).map_err(|error| head_rejection(error, limits))?
+            head::whole(bytes, limits).map_err(|error| head_rejection(error, limits))?
         else {
             return Ok(None);
         };
-        let syntax = || Rejection::new(400, "The request line is not one of HTTP/1.1.");
-        let mut parts = head.start_line.split(|&byte| byte == b' ');
-        let (Some(method), Some(target), Some(version), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
+        let mut room = head::room(head, limits);
+        let mut read = httparse::Request::new(&mut room);
+        read.parse(head).map_err(|error| syntax_rejection(error, head, limits))?;
+        let (Some(method), Some(target), Some(minor_version)) =
+            (read.method, read.path.filter(|target| is_target(target)), read.version)
         else {
-            return Err(syntax());
-        };
-        if !head::is_token(method) || !is_target(target) {
-            return Err(syntax());
-        }
-        let minor_version = match version {
-            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] => minor - b'0',
-            [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-                return Err(Rejection::new(505, "This server speaks HTTP/1.1."));
-            }
-            _ => return Err(syntax()),
+            return Err(Rejection::new(400, REQUEST_LINE));
         };
         let request = Request {
-            // Both were found to be ASCII.
-            method: String::from_utf8_lossy(method).into_owned(),
-            target: String::from_utf8_lossy(target).into_owned(),
+            method: method.to_owned(),
+            target: target.to_owned(),
             minor_version,
-            headers: head.headers,
+            headers: head::owned(read.headers),
         };
-        Ok(Some((request, skipped + head.consumed)))
+        Ok(Some((request, skipped + head.len())))
     }
 
     /// The values of all fields of a name, in any case.
@@ -96,8 +88,8 @@ impl Request {
 }
 
 /// RFC 9112, 3.2: visible ASCII. A fragment isn't sent.
-fn is_target(target: &[u8]) -> bool {
-    !target.is_empty() && target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#')
+fn is_target(target: &str) -> bool {
+    target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
 }
 
 fn head_rejection(error: HeadError, limits: &HeadLimits) -> Rejection {
@@ -107,11 +99,31 @@ fn head_rejection(error: HeadError, limits: &HeadLimits) -> Rejection {
             431,
             format!("The request's head is longer than {} bytes.", limits.bytes),
         ),
-        HeadError::TooMany => Rejection::new(
+    }
+}
+
+fn syntax_rejection(error: httparse::Error, head: &[u8], limits: &HeadLimits) -> Rejection {
+    use httparse::Error;
+    match error {
+        Error::TooManyHeaders => Rejection::new(
             431,
             format!("The request has more than {} header fields.", limits.headers),
         ),
+        // Also space before the colon (RFC 9112, 5.1).
+        Error::HeaderName | Error::HeaderValue => {
+            bad("A header field is folded, or isn't a name, a colon and a value.")
+        }
+        Error::Version if names_version(head) => {
+            Rejection::new(505, "This server speaks HTTP/1.1.")
+        }
+        _ => bad(REQUEST_LINE),
     }
+}
+
+/// Whether the request line's third word is a version of HTTP, whichever.
+fn names_version(head: &[u8]) -> bool {
+    let word = head.split(|byte| b" \r".contains(byte)).nth(2);
+    matches!(word, Some([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']))
 }
 
 /// A request that passed every check of RFC 6455, 4.2.1. What remains is policy: host, origin,
