@@ -129,14 +129,22 @@ impl Session {
             Phase::Open { .. } => self.messages(input, hub, now),
             Phase::Refused { .. } | Phase::Gone => {}
             Phase::ForHttp { bytes } => bytes.extend_from_slice(input),
+            // Most heads come in one piece, and need no buffer.
+            Phase::Head { bytes, .. } if bytes.is_empty() => {
+                if !self.head(input, context, hub, now) {
+                    self.keep_head(input.to_vec());
+                }
+            }
             Phase::Head { bytes, .. } => {
-                // Most heads come in one piece, and need no buffer.
                 let mut head = std::mem::take(bytes);
-                if head.is_empty() {
-                    self.head(input, context, hub, now);
-                } else {
-                    head.extend_from_slice(input);
-                    self.head(&mut head, context, hub, now);
+                head.extend_from_slice(input);
+                // No other byte ends a head or makes it wrong before its end; so one that trickles
+                // in isn't read again for each.
+                let decides = input.iter().any(u8::is_ascii_control);
+                if !(decides || head.len() >= context.head.bytes)
+                    || !self.head(&mut head, context, hub, now)
+                {
+                    self.keep_head(head);
                 }
             }
         }
@@ -146,9 +154,9 @@ impl Session {
     pub fn receive_eof(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Open { connection, .. } => connection.receive_eof(now),
-            Phase::Head { .. } | Phase::ForHttp { .. } | Phase::Refused { .. } | Phase::Gone => {
-                self.phase = Phase::Gone;
-            }
+            // Who has asked for a page may still read it.
+            Phase::ForHttp { .. } => {}
+            Phase::Head { .. } | Phase::Refused { .. } | Phase::Gone => self.phase = Phase::Gone,
         }
     }
 
@@ -299,21 +307,32 @@ impl Session {
         }
     }
 
-    fn head(&mut self, bytes: &mut [u8], context: &Context, hub: &mut Vec<Input>, now: Instant) {
+    /// The deadline stays: it is for the whole head.
+    fn keep_head(&mut self, head: Vec<u8>) {
+        if let Phase::Head { bytes, .. } = &mut self.phase {
+            *bytes = head;
+        }
+    }
+
+    /// Whether the head could be read; otherwise more of it has to come.
+    fn head(
+        &mut self,
+        bytes: &mut [u8],
+        context: &Context,
+        hub: &mut Vec<Input>,
+        now: Instant,
+    ) -> bool {
         let (request, consumed) = match Request::parse(bytes, &context.head) {
             Ok(Some(found)) => found,
-            Ok(None) => {
-                // Only the first bytes set the deadline: it is for the whole head.
-                if let Phase::Head { bytes: kept, .. } = &mut self.phase {
-                    *kept = bytes.to_vec();
-                }
-                return;
+            Ok(None) => return false,
+            Err(rejection) => {
+                self.refuse(&rejection, now);
+                return true;
             }
-            Err(rejection) => return self.refuse(&rejection, now),
         };
         if !request.wants_websocket() && matches!(context.door, Door::Chat(_)) {
             self.phase = Phase::ForHttp { bytes: bytes.to_vec() };
-            return;
+            return true;
         }
         match context.door.decide(&request) {
             Err(rejection) => self.refuse(&rejection, now),
@@ -324,6 +343,7 @@ impl Session {
                 self.messages(&mut bytes[consumed..], hub, now);
             }
         }
+        true
     }
 
     fn open(

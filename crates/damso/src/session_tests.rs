@@ -112,6 +112,34 @@ fn a_request_for_a_page_is_handed_over_with_all_its_bytes() {
 }
 
 #[test]
+fn a_request_for_a_page_is_handed_over_when_nothing_more_will_come() {
+    let mut scene = Scene::chat();
+    scene.receive("GET / HTTP/1.0\r\n\r\n");
+    let now = scene.now;
+    scene.session.receive_eof(now);
+    assert_eq!(scene.session.fate(), Fate::HandOver);
+}
+
+#[test]
+fn a_head_byte_by_byte_is_read_and_refused_as_in_one_piece() {
+    let mut scene = Scene::chat();
+    for byte in HANDSHAKE.bytes() {
+        scene.receive([byte]);
+    }
+    assert!(scene.text().starts_with("HTTP/1.1 101 "));
+    for (head, status) in [
+        ("GET / HTTP/1.1\r\nHost: a\n".to_owned(), 400),
+        (format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(20_000)), 431),
+    ] {
+        let mut scene = Scene::chat();
+        for byte in head.bytes() {
+            scene.receive([byte]);
+        }
+        assert!(scene.text().starts_with(&format!("HTTP/1.1 {status} ")), "{head:?}");
+    }
+}
+
+#[test]
 fn a_refused_handshake_is_answered_and_shut_down_and_what_follows_is_dropped() {
     let mut scene = Scene::chat();
     scene.receive(HANDSHAKE.replace("/ws", "/nowhere"));
