@@ -11,12 +11,14 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 use damso_websocket::{Rejection, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -28,8 +30,12 @@ use tracing::debug;
 /// How long a connection may take for a request's head, or stay without one.
 const HEAD_MAX: Duration = Duration::from_secs(10);
 
-/// Connections that HTTP serves at a time; more wait.
+/// Connections that HTTP serves at a time; more are answered 503.
 const CONNECTIONS_MAX: usize = 512;
+
+/// Of these, connections from one address. Loopback has no such bound: a proxy on this machine
+/// speaks for everybody.
+const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
 
 /// A connection for HTTP: its socket, and what it has sent.
 type Handed = (Newcomer, Vec<u8>);
@@ -67,16 +73,60 @@ impl Shards {
     }
 }
 
+/// The places of connections that are served, by address.
+#[derive(Default)]
+struct Places(Mutex<HashMap<IpAddr, usize>>);
+
+impl Places {
+    /// A place for a connection from an address, if there is one.
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.values().sum::<usize>() >= CONNECTIONS_MAX {
+            return None;
+        }
+        let of_address = taken.entry(address).or_default();
+        if *of_address >= CONNECTIONS_PER_ADDRESS_MAX && !address.is_loopback() {
+            return None;
+        }
+        *of_address += 1;
+        Some(Place { places: self.clone(), address })
+    }
+}
+
+/// One of the [`Places`], until it is dropped.
+struct Place {
+    places: Arc<Places>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut of_address) = taken.entry(self.address) {
+            *of_address.get_mut() -= 1;
+            if *of_address.get() == 0 {
+                of_address.remove();
+            }
+        }
+    }
+}
+
 /// Serves connections from `queue` until every [`HttpHandle`] is gone. To be spawned on a
 /// current-thread runtime.
 pub async fn serve(mut queue: HttpQueue, context: Arc<Context>, handles: Vec<ShardHandle>) {
     let shards = Arc::new(Shards { handles, next: AtomicUsize::new(0) });
-    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Places::default());
     while let Some((newcomer, received)) = queue.0.recv().await {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let peer = newcomer.peer;
+        let Some(place) = places.take(peer.ip().to_canonical()) else {
+            debug!(%peer, "no place for an HTTP connection");
+            let full = Rejection::new(503, "Too many connections ask for pages. Try again soon.");
+            // The socket doesn't block, and takes so little at once or is not worth the wait.
+            let _ = (&newcomer.socket).write(&full.to_bytes());
+            continue;
+        };
         let (context, shards) = (context.clone(), shards.clone());
         tokio::spawn(async move {
-            let peer = newcomer.peer;
             if let Err(error) = connection(newcomer, received, context, shards).await {
                 debug!(%peer, %error, "HTTP connection ended");
             }
@@ -116,6 +166,8 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(64 * 1024)
+        // Who has shut down writing (`nc -N`) still reads.
+        .half_close(true)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades()
         .await?;
@@ -268,5 +320,26 @@ impl AsyncWrite for Resumed {
         context: &mut std::task::Context<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().socket).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_by_address_and_in_all_and_come_back() {
+        let places = Arc::new(Places::default());
+        let address = |number: usize| IpAddr::from([10, 0, 0, number as u8]);
+        let one: Vec<Place> = std::iter::from_fn(|| places.take(address(0))).collect();
+        assert_eq!(one.len(), CONNECTIONS_PER_ADDRESS_MAX);
+        let proxy = IpAddr::from([127, 0, 0, 1]);
+        let rest: Vec<Place> = std::iter::from_fn(|| places.take(proxy)).collect();
+        assert_eq!(one.len() + rest.len(), CONNECTIONS_MAX);
+        assert!(places.take(address(1)).is_none());
+        drop(one);
+        assert!(places.take(address(1)).is_some());
+        drop(rest);
+        assert!(places.0.lock().unwrap().is_empty());
     }
 }
