@@ -71,11 +71,23 @@ pub fn raise_descriptor_limit() {
     }
 }
 
+/// Lets a process that the shell put in the background (`damso &`) go on: reading or writing the
+/// terminal from there stops the whole process, server and all. With these signals ignored the
+/// reading fails, which ends the console alone, and the writing succeeds.
+fn keep_running_in_background() {
+    for signal in [libc::SIGTTIN, libc::SIGTTOU] {
+        // SAFETY: `SIG_IGN` is a valid disposition of both, and no code of ours runs in a handler.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
 /// Waits for SIGINT and SIGTERM and passes the first one on; a second one ends the process at
 /// once. Says on `watching` when it does: a signal that came before that would end the process
-/// as if nobody had cared for it. To be spawned on a runtime with signals.
+/// as if nobody had cared for it. Terminals that stop background processes don't stop this one any
+/// more from then on. To be spawned on a runtime with signals.
 pub async fn watch_signals(stop: mpsc::Sender<()>, watching: mpsc::Sender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
+    keep_running_in_background();
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
