@@ -2,7 +2,11 @@
 
 use std::io::Write;
 use std::sync::mpsc;
+use std::time::Duration;
 use tracing::debug;
+
+/// How long the last words may wait for whoever reads stdout.
+const LAST_WORDS_MAX: Duration = Duration::from_millis(500);
 
 /// Why the program ends otherwise than asked: one sentence and an exit code.
 #[derive(Debug)]
@@ -29,6 +33,20 @@ impl Failure {
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes the process's last words to stdout, but waits only shortly for whoever reads it: they
+/// are no reason to stay. Another thread may hold stdout until somebody reads.
+pub fn print_last(text: &str) {
+    let text = text.to_owned();
+    let (done, printed) = mpsc::channel();
+    let printer = std::thread::Builder::new().name("last-words".into()).spawn(move || {
+        print(&text);
+        let _ = done.send(());
+    });
+    if printer.is_ok() {
+        let _ = printed.recv_timeout(LAST_WORDS_MAX);
+    }
 }
 
 /// Writes a line to stderr.
