@@ -2,7 +2,7 @@
 //! socket: what is typed goes to the hub, and what the hub has for it is printed.
 //!
 //! A line goes to the lobby as `Administrator :: line`; one that begins with `/` is a command of
-//! [`COMMANDS`], and `//x` says `/x`.
+//! the table below, and `//x` says `/x`.
 
 use crate::feed::Published;
 use crate::hub::HubHandle;

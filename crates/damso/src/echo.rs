@@ -48,6 +48,6 @@ pub fn run(args: &EchoArgs) -> Result<(), Failure> {
         shard.give(vec![ToShard::Stop]);
     }
     serve::join(running.threads);
-    process::print(serve::stopped_sentence(Lang::of_environment()));
+    process::print_last(serve::stopped_sentence(Lang::of_environment()));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! From an event to bytes, and from bytes to every subscriber of its room.
 //!
-//! A shard keeps a [`Feed`] for each room with local subscribers: a ring of recent events, each
+//! A shard keeps a feed for each room with local subscribers: a ring of recent events, each
 //! encoded at most once per encoding, by whoever needs it first. A subscriber is a cursor, not a
 //! queue: it is *live* (has everything up to the head) or *behind* (with the next `seq` it
 //! hasn't got). All that one iteration of the engine brings for a room is one contiguous batch,

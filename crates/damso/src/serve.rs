@@ -92,7 +92,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let _ = stopped.recv();
     to_hub.give(vec![Input::Stop]);
     join(threads);
-    process::print(stopped_sentence(lang));
+    process::print_last(stopped_sentence(lang));
     Ok(())
 }
 
