@@ -3,7 +3,7 @@
 //! Pure and deterministic: no I/O, no clock, no randomness, no threads. Time and identifiers are
 //! arguments, and the same inputs in the same order give the same outputs.
 //!
-//! A [`Command`] is what somebody asks for. [`decide`] judges it against a [`State`] in log order
+//! A [`Command`] is what somebody asks for. [`decide()`] judges it against a [`State`] in log order
 //! and turns it into an [`Event`] (what happened) or a [`Refusal`]. A `State` changes only by
 //! [`State::apply`]. The store owns one copy to judge by, the [`hub::Hub`] another to route by.
 

@@ -1,4 +1,4 @@
-//! May this author do this now? Asked by [`decide`](crate::decide) alone, in log order.
+//! May this author do this now? Asked by [`crate::decide()`] alone, in log order.
 
 use crate::command::{Author, Command, Role};
 use crate::refusal::Refusal;
