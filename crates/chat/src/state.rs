@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    /// Takes in what happened. Events are never judged here: [`decide()`] did.
+    /// Takes in what happened. Events are never judged here: [`decide()`](fn@crate::decide) did.
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Message(message) => {
