@@ -67,23 +67,6 @@ impl ClientHandshake {
         deflate: Option<deflate::Offer>,
         origin: Option<&str>,
     ) -> Result<Self, HandshakeError> {
-        Self::with_headers(host, target, nonce, subprotocols, deflate, origin, &[])
-    }
-
-    /// With further header fields, as cookies.
-    ///
-    /// # Errors
-    ///
-    /// `Argument` if one of the arguments can't stand in a request.
-    pub fn with_headers(
-        host: &str,
-        target: &str,
-        nonce: [u8; 16],
-        subprotocols: &[&str],
-        deflate: Option<deflate::Offer>,
-        origin: Option<&str>,
-        headers: &[(&str, &str)],
-    ) -> Result<Self, HandshakeError> {
         let valid = |value: &str| !value.bytes().any(|byte| byte.is_ascii_control());
         if !request::is_host(host.as_bytes()) {
             return Err(HandshakeError::Argument("host"));
@@ -101,9 +84,6 @@ impl ClientHandshake {
         if !origin.is_none_or(valid) {
             return Err(HandshakeError::Argument("origin"));
         }
-        if !headers.iter().all(|(name, value)| head::is_token(name.as_bytes()) && valid(value)) {
-            return Err(HandshakeError::Argument("header"));
-        }
         let key = key::from_nonce(nonce);
         let mut request = format!(
             "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -117,9 +97,6 @@ impl ClientHandshake {
         }
         if let Some(offer) = &deflate {
             request.push_str(&format!("Sec-WebSocket-Extensions: {}\r\n", offer.header()));
-        }
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str("\r\n");
         let subprotocols = subprotocols.iter().map(|&subprotocol| subprotocol.to_owned()).collect();
