@@ -68,7 +68,7 @@ def parse():
 
 
 def suite_command(options, mode, spec):
-    return [options.suite + "/venv/bin/python", "-W", "ignore", HERE + "/suite.py", options.suite + "/lib", mode, spec]
+    return [options.suite + "/venv/bin/python", "-u", "-W", "ignore", HERE + "/suite.py", options.suite + "/lib", mode, spec]
 
 
 def expand(options):
