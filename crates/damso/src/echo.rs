@@ -20,9 +20,7 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// What kept it from starting.
 pub fn run(args: &EchoArgs) -> Result<(), Failure> {
     let config = Config::of_echo(args)?;
-    process::log_to_stderr(config.log);
-    process::raise_descriptor_limit();
-    process::end_on_panic();
+    process::begin_serving(config.log);
     let listening = crate::listen::listen(&config.listen, false)?;
     let mut engine_config = serve::websocket_config(&config.limits);
     engine_config.limits.frame_bytes = MESSAGE_BYTES_MAX as u64;

@@ -54,9 +54,17 @@ pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// What every server does first: logs of `log` and above go to stderr, as many descriptors as the
+/// system allows, and an end with a panic.
+pub fn begin_serving(log: tracing::Level) {
+    log_to_stderr(log);
+    raise_descriptor_limit();
+    end_on_panic();
+}
+
 /// Lets a panic in any thread end the process with exit code 1: a server that has lost a part of
 /// itself must not look alive.
-pub fn end_on_panic() {
+fn end_on_panic() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         tell(info);
@@ -65,7 +73,7 @@ pub fn end_on_panic() {
 }
 
 /// Sends logs of `level` and above to stderr.
-pub fn log_to_stderr(level: tracing::Level) {
+fn log_to_stderr(level: tracing::Level) {
     let logger = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(level)
@@ -77,7 +85,7 @@ pub fn log_to_stderr(level: tracing::Level) {
 }
 
 /// Raises the limit of open descriptors as far as the system lets us.
-pub fn raise_descriptor_limit() {
+fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current == limit.maximum {

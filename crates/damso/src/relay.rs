@@ -12,7 +12,7 @@ use damso_chat::hub::{Answer, Ending, Input, SessionId};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What may wait in one mailbox before its connection counts as behind, in bytes.
 const MAILBOX_BYTES_MAX: usize = 256 * 1024;
@@ -340,8 +340,8 @@ impl Desktop {
 
     /// Does what time brings.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let silent_max = self.silent_max();
-        if self.blocked_since.is_some_and(|since| since + silent_max <= now) {
+        let blocked_max = self.context.blocked_max;
+        if self.blocked_since.is_some_and(|since| since + blocked_max <= now) {
             self.session.give_up("takes nothing");
         } else if self.session.deadline().is_some_and(|deadline| deadline <= now) {
             self.session.handle_timeout(&self.context, now);
@@ -350,8 +350,8 @@ impl Desktop {
 
     /// When [`Desktop::handle_timeout`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let silent_max = self.silent_max();
-        let blocked = self.blocked_since.map(|since| since + silent_max);
+        let blocked_max = self.context.blocked_max;
+        let blocked = self.blocked_since.map(|since| since + blocked_max);
         [self.session.deadline(), blocked].into_iter().flatten().min()
     }
 
@@ -454,10 +454,6 @@ impl Desktop {
 
     fn written(&self, count: usize) {
         self.mailbox.bytes.fetch_sub(count, Ordering::AcqRel);
-    }
-
-    fn silent_max(&self) -> Duration {
-        Duration::from_secs(u64::from(self.context.limits.silent_seconds))
     }
 }
 

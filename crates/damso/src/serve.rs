@@ -30,9 +30,7 @@ const STOP_MAX: Duration = Duration::from_secs(4);
 /// What kept it from starting.
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let config = Config::of_serve(args)?;
-    process::log_to_stderr(config.log);
-    process::raise_descriptor_limit();
-    process::end_on_panic();
+    process::begin_serving(config.log);
     let lang = Lang::of_environment();
     let listening = crate::listen::listen(&config.listen, config.lan)?;
     let websocket = websocket_config(&config.limits);

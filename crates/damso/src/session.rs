@@ -34,6 +34,8 @@ pub struct Context {
     pub head: HeadLimits,
     /// How long it may take.
     pub head_max: Duration,
+    /// How long a socket may take no byte of what waits for it.
+    pub blocked_max: Duration,
     /// The chat's numbers.
     pub limits: Limits,
 }
@@ -43,7 +45,8 @@ impl Context {
     pub fn new(door: Door, websocket: Config, limits: Limits) -> Self {
         let head = HeadLimits { bytes: limits.head_bytes as usize, ..HeadLimits::default() };
         let head_max = Duration::from_secs(u64::from(limits.head_seconds));
-        Self { door, websocket: Arc::new(websocket), head, head_max, limits }
+        let blocked_max = Duration::from_secs(u64::from(limits.silent_seconds));
+        Self { door, websocket: Arc::new(websocket), head, head_max, blocked_max, limits }
     }
 }
 
@@ -296,9 +299,7 @@ impl Session {
 
     /// The connection is over, however it ended: the hub is told, once.
     pub fn depart(&mut self, hub: &mut Vec<Input>) {
-        if std::mem::take(&mut self.introduced) {
-            hub.push(Input::Gone { session: self.id });
-        }
+        self.say_goodbye(hub);
         if let Phase::Open { connection, .. } = &self.phase {
             match connection.close_status() {
                 Some(closed) => debug!(peer = %self.peer, ?closed, "closed"),
@@ -402,7 +403,14 @@ impl Session {
             }
         }
         // Who is closing isn't here any more, however long its socket takes to end.
-        if self.is_closing() && std::mem::take(&mut self.introduced) {
+        if self.is_closing() {
+            self.say_goodbye(hub);
+        }
+    }
+
+    /// Tells the hub that it is gone, if it isn't told yet.
+    fn say_goodbye(&mut self, hub: &mut Vec<Input>) {
+        if std::mem::take(&mut self.introduced) {
             hub.push(Input::Gone { session: self.id });
         }
     }

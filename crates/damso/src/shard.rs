@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Everything that reaches a shard from other threads, in one order.
 pub enum ToShard {
@@ -248,7 +248,7 @@ impl Shard {
 
     /// Does what time brings.
     pub fn handle_timeouts(&mut self, now: Instant) {
-        let silent_max = Duration::from_secs(u64::from(self.context.limits.silent_seconds));
+        let blocked_max = self.context.blocked_max;
         while let Some(&Reverse((due, slot))) = self.deadlines.peek()
             && due <= now
         {
@@ -259,7 +259,7 @@ impl Shard {
             }
             entry.armed = None;
             let Some(session) = &mut entry.session else { continue };
-            if entry.blocked_since.is_some_and(|since| since + silent_max <= now) {
+            if entry.blocked_since.is_some_and(|since| since + blocked_max <= now) {
                 session.give_up("takes nothing");
             } else if session.deadline().is_some_and(|deadline| deadline <= now) {
                 session.handle_timeout(&self.context, now);
@@ -385,7 +385,7 @@ impl Shard {
 
     /// Tells the engine a new fate, and arms the slot's next deadline.
     fn judge(&mut self, slot: u32) {
-        let silent_max = Duration::from_secs(u64::from(self.context.limits.silent_seconds));
+        let blocked_max = self.context.blocked_max;
         let entry = &mut self.entries[slot as usize];
         let Some(session) = &entry.session else { return };
         let mut fate = session.fate();
@@ -398,7 +398,7 @@ impl Shard {
                 self.fates.push((slot, fate));
             }
         }
-        let blocked = entry.blocked_since.map(|since| since + silent_max);
+        let blocked = entry.blocked_since.map(|since| since + blocked_max);
         let due = [session.deadline(), blocked].into_iter().flatten().min();
         if let Some(due) = due
             && entry.armed.is_none_or(|armed| due < armed)

@@ -7,6 +7,7 @@ pub mod upgrade;
 
 use crate::session::{Context, Opened};
 use crate::shard::{Newcomer, ShardHandle, ToShard};
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 use damso_websocket::{Rejection, Request};
@@ -115,7 +116,7 @@ impl Drop for Place {
 /// current-thread runtime.
 pub async fn serve(mut queue: HttpQueue, context: Arc<Context>, handles: Vec<ShardHandle>) {
     let shards = Arc::new(Shards { handles, next: AtomicUsize::new(0) });
-    let places = Arc::new(Places::default());
+    let (places, router) = (Arc::new(Places::default()), pages::router());
     while let Some((newcomer, received)) = queue.0.recv().await {
         let peer = newcomer.peer;
         let Some(place) = places.take(peer.ip().to_canonical()) else {
@@ -125,9 +126,9 @@ pub async fn serve(mut queue: HttpQueue, context: Arc<Context>, handles: Vec<Sha
             let _ = (&newcomer.socket).write(&full.to_bytes());
             continue;
         };
-        let (context, shards) = (context.clone(), shards.clone());
+        let (router, context, shards) = (router.clone(), context.clone(), shards.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection(newcomer, received, context, shards).await {
+            if let Err(error) = connection(newcomer, received, router, context, shards).await {
                 debug!(%peer, %error, "HTTP connection ended");
             }
             drop(place);
@@ -138,14 +139,13 @@ pub async fn serve(mut queue: HttpQueue, context: Arc<Context>, handles: Vec<Sha
 async fn connection(
     newcomer: Newcomer,
     received: Vec<u8>,
+    router: Router,
     context: Arc<Context>,
     shards: Arc<Shards>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let Newcomer { socket, peer, .. } = newcomer;
-    let blocked_max = Duration::from_secs(u64::from(context.limits.silent_seconds));
-    let socket = TcpStream::from_std(socket)?;
+    let (blocked_max, socket) = (context.blocked_max, TcpStream::from_std(socket)?);
     let io = Resumed { received, at: 0, socket, blocked_max, blocked: None };
-    let router = pages::router();
     let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
         let (context, shards, mut router) = (context.clone(), shards.clone(), router.clone());
         async move {
@@ -217,14 +217,8 @@ fn open(
     };
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    for (name, value) in admission.opening.accept_headers(None, admission.deflate.as_ref()) {
-        // Both were made by us, of token characters.
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value))
-        {
-            response.headers_mut().insert(name, value);
-        }
-    }
+    let headers = admission.opening.accept_headers(None, admission.deflate.as_ref());
+    set_headers(&mut response, &headers);
     tokio::spawn(async move {
         let upgraded = match on_upgrade.await {
             Ok(upgraded) => upgraded,
@@ -252,14 +246,19 @@ fn answer(rejection: &Rejection) -> Response<Body> {
         StatusCode::from_u16(rejection.status).unwrap_or(StatusCode::BAD_REQUEST);
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(axum::http::header::CONTENT_TYPE, text);
-    for (name, value) in &rejection.headers {
+    set_headers(&mut response, &rejection.headers);
+    response
+}
+
+/// Sets what the handshake's own type has as text. We made it, of characters that may stand there.
+fn set_headers(response: &mut Response<Body>, headers: &[(&'static str, String)]) {
+    for (name, value) in headers {
         if let (Ok(name), Ok(value)) =
             (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
         {
             response.headers_mut().insert(name, value);
         }
     }
-    response
 }
 
 /// A socket some of whose bytes were read before, and which fails if it takes no byte for too
