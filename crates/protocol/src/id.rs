@@ -1,12 +1,14 @@
 //! Identifiers, each a type of its own so that none is taken for another.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+        #[serde(transparent)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -41,6 +43,17 @@ text_id! {
     /// What an author calls a command, so that a repetition is known as one
     /// (PROTOCOL section 5, G4).
     Nonce
+}
+
+impl Nonce {
+    /// Whether it may be one: 1 to 64 of `[A-Za-z0-9_-]`.
+    pub fn is_well_formed(&self) -> bool {
+        (1..=64).contains(&self.0.len())
+            && self
+                .0
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    }
 }
 
 impl RoomId {

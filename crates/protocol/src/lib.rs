@@ -1,4 +1,5 @@
-//! The words of the wire: identifiers, limits and the plain dialect's text rules.
+//! The words of the wire: identifiers, limits, the plain dialect's text rules and damso.v1's
+//! messages.
 //!
 //! Nothing here reads a socket, a clock or a file; every other crate that talks about the chat
 //! from outside shares these words.
@@ -6,6 +7,7 @@
 pub mod id;
 pub mod limits;
 pub mod plain;
+pub mod v1;
 
 pub use id::{Nonce, RoomId, UserId};
 pub use limits::Limits;
