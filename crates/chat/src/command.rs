@@ -1,5 +1,7 @@
 //! What somebody asks of the log.
 
+use crate::event::{Member, Op};
+use crate::state::{History, Kind, Post};
 use damso_protocol::{Nonce, RoomId, UserId};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +29,11 @@ pub struct Author {
     pub address: Option<IpAddr>,
 }
 
+/// The hash of a guest's key (SHA-256): the same key is the same user, and the key itself is
+/// nowhere kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct KeyHash(pub [u8; 32]);
+
 /// Whom a ban or a mute is about.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Target {
@@ -36,9 +43,29 @@ pub enum Target {
     Address(IpAddr),
 }
 
+/// A change of a room itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Setting {
+    /// Its name.
+    Name(Arc<str>),
+    /// What it is about; may be empty.
+    Topic(Arc<str>),
+    /// Who may write.
+    Post(Post),
+    /// Whether it is closed for good, to be read only.
+    Archived(bool),
+}
+
 /// A change somebody asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
+    /// Becomes a user: a guest with a key and a name. The author is whoever asks, by address.
+    Register {
+        /// Whose key it is.
+        key: KeyHash,
+        /// How it wants to be shown, as [`damso_protocol::name::person`] gave it.
+        name: Arc<str>,
+    },
     /// A message to a room.
     Send {
         /// The room it goes to.
@@ -47,6 +74,69 @@ pub enum Command {
         nonce: Option<Nonce>,
         /// The text as it was written.
         text: Arc<str>,
+        /// The message it answers.
+        reply: Option<u64>,
+    },
+    /// A change of a message.
+    Change {
+        /// The message's room.
+        room: RoomId,
+        /// The message.
+        m: u64,
+        /// What the author calls the change.
+        nonce: Nonce,
+        /// What changes.
+        op: Op,
+    },
+    /// A new room, which is its maker's.
+    Create {
+        /// What kind of room.
+        kind: Kind,
+        /// Its name, as [`damso_protocol::name::room`] gave it; direct messages have none.
+        name: Option<Arc<str>>,
+        /// Who else is in it from the start.
+        members: Vec<UserId>,
+        /// What those see who come later.
+        history: History,
+        /// What the author calls it, if it wants to be able to repeat it.
+        nonce: Option<Nonce>,
+    },
+    /// Lets a user into a room: oneself, or somebody one invites.
+    Admit {
+        /// The room.
+        room: RoomId,
+        /// Who comes in.
+        user: UserId,
+    },
+    /// Takes a user out of a room: oneself, or somebody one removes.
+    Remove {
+        /// The room.
+        room: RoomId,
+        /// Who goes.
+        user: UserId,
+    },
+    /// Changes what a member may do in a room.
+    Appoint {
+        /// The room.
+        room: RoomId,
+        /// Whom.
+        user: UserId,
+        /// What it is from now on.
+        member: Member,
+    },
+    /// Changes a room itself.
+    Set {
+        /// The room.
+        room: RoomId,
+        /// What changes.
+        setting: Setting,
+    },
+    /// How far the author has read.
+    Read {
+        /// The room.
+        room: RoomId,
+        /// The last `seq` read.
+        seq: u64,
     },
     /// Keeps an address out.
     Ban {

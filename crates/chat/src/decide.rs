@@ -1,30 +1,51 @@
-//! The judge: permission, idempotence, mutes and the room's next `seq`, in log order and never
-//! earlier.
+//! The judge: permission, uniqueness, idempotence, mutes and the room's next `seq`, in log order
+//! and never earlier.
 
-use crate::command::{Command, Entry};
-use crate::event::{Event, Message};
+use crate::command::{Author, Command, Entry, KeyHash, Setting};
+use crate::current::Current;
+use crate::event::{Change, Event, Member, Message, Op, RoomEvent, What};
+use crate::fingerprint::{self, Fingerprint};
+use crate::mention;
 use crate::permission;
 use crate::refusal::Refusal;
-use crate::state::State;
-use damso_protocol::{Nonce, RoomId, UserId};
+use crate::state::{History, Kind, Read, State};
+use damso_protocol::{Nonce, RoomId, UserId, name};
+use std::sync::Arc;
+
+/// So many different reactions a message may have.
+const REACTIONS_MAX: usize = 20;
+/// So many rooms a user may be in, the lobby aside.
+const ROOMS_MAX: usize = 500;
+/// So many people a direct message may have, its maker among them.
+const DIRECT_MAX: usize = 9;
+/// So many people a room may have from its start.
+const FOUNDERS_MAX: usize = 100;
+/// Everybody in a room can be called once in this time, in ms.
+const CALL_MS: u64 = 60_000;
 
 /// What an accepted command came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Accepted {
     /// The room.
     pub room: RoomId,
-    /// The message's `seq` there.
+    /// Its event's `seq` there.
     pub seq: u64,
     /// When, in ms since 1970.
     pub at: u64,
-    /// Its text, to tell a repetition from another message under the same nonce.
-    pub text: std::sync::Arc<str>,
+    /// What it was, to tell a repetition from another command under the same nonce.
+    pub fingerprint: Fingerprint,
 }
 
-/// The cold question that judging may have to ask of what is recorded.
+/// The cold questions that judging may have to ask of what is recorded.
 pub trait Lookup {
     /// The first result of this author's command of that name.
     fn accepted(&self, author: &UserId, nonce: &Nonce) -> Option<Accepted>;
+
+    /// The message as it stands now; none if that `seq` of the room isn't a message.
+    fn message(&self, room: &RoomId, m: u64) -> Option<Current>;
+
+    /// How many messages the room had up to `seq`.
+    fn messages_up_to(&self, room: &RoomId, seq: u64) -> u64;
 }
 
 /// The judge's word.
@@ -34,6 +55,15 @@ pub enum Decision {
     New(Event),
     /// It had happened before: the author repeats itself, and gets the first result.
     Repeated(Accepted),
+    /// It is so already, and nothing changed: the last `seq` that has to do with it.
+    So {
+        /// That `seq`.
+        seq: u64,
+    },
+    /// This user has that key already.
+    Known(UserId),
+    /// These people have a direct message already.
+    Exists(RoomId),
 }
 
 /// Judges `entry` against `state` at `at` (log time, ms since 1970). Pure: the same arguments give
@@ -47,43 +77,49 @@ pub fn decide(
     entry: &Entry,
     at: u64,
 ) -> Result<Decision, Refusal> {
-    permission::check(state, &entry.author, &entry.command, at)?;
+    // Before any question of right: what was accepted stays so, whoever was muted since.
+    if let Some((nonce, print)) = fingerprint::of_command(&entry.command)
+        && let Some(first) = lookup.accepted(&entry.author.user, nonce)
+    {
+        return if first.fingerprint == print {
+            Ok(Decision::Repeated(first))
+        } else {
+            Err(Refusal::NonceReused)
+        };
+    }
+    let judge = Judge { state, lookup, author: &entry.author, at };
     let by = entry.author.user.clone();
     let event = match &entry.command {
-        Command::Send { room, nonce, text } => {
-            let place = state.room(room).ok_or(Refusal::NotFound)?;
-            let before = nonce.as_ref().and_then(|nonce| lookup.accepted(&by, nonce));
-            if let Some(first) = before {
-                return if first.room == *room && first.text == *text {
-                    Ok(Decision::Repeated(first))
-                } else {
-                    Err(Refusal::NonceReused)
-                };
-            }
-            Event::Message(Message {
-                room: room.clone(),
-                seq: place.head + 1,
-                n: place.n + 1,
-                by,
-                name: entry.author.name.clone(),
-                at,
-                text: text.clone(),
-                nonce: nonce.clone(),
-            })
+        Command::Register { key, name } => return judge.register(*key, name),
+        Command::Send { room, nonce, text, reply } => {
+            return judge.send(room, nonce.as_ref(), text, *reply);
         }
+        Command::Change { room, m, nonce, op } => return judge.change(room, *m, nonce, op),
+        Command::Create { kind, name, members, history, nonce } => {
+            return judge.create(*kind, name.as_ref(), members, *history, nonce.as_ref());
+        }
+        Command::Admit { room, user } => return judge.admit(room, user),
+        Command::Remove { room, user } => return judge.remove(room, user),
+        Command::Appoint { room, user, member } => return judge.appoint(room, user, *member),
+        Command::Set { room, setting } => return judge.set(room, setting),
+        Command::Read { room, seq } => return judge.read(room, *seq),
         Command::Ban { address, minutes } => {
+            permission::operates(&entry.author)?;
             Event::Banned { address: *address, until: end(*minutes, at), by, at }
         }
         Command::Unban { address } => {
+            permission::operates(&entry.author)?;
             if !state.has_ban(*address) {
                 return Err(Refusal::NotFound);
             }
             Event::Unbanned { address: *address, by, at }
         }
         Command::Mute { target, minutes } => {
+            permission::operates(&entry.author)?;
             Event::Muted { target: target.clone(), until: end(*minutes, at), by, at }
         }
         Command::Unmute { target } => {
+            permission::operates(&entry.author)?;
             if !state.has_mute(target) {
                 return Err(Refusal::NotFound);
             }
@@ -98,134 +134,297 @@ fn end(minutes: Option<u64>, at: u64) -> Option<u64> {
     minutes.map(|minutes| at.saturating_add(minutes.saturating_mul(60_000)))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command::{Author, Role, Target};
-    use std::collections::HashMap;
+/// What all judgements of one entry have in common.
+struct Judge<'a> {
+    state: &'a State,
+    lookup: &'a dyn Lookup,
+    author: &'a Author,
+    at: u64,
+}
 
-    #[derive(Default)]
-    struct Remembered(HashMap<(UserId, Nonce), Accepted>);
-
-    impl Lookup for Remembered {
-        fn accepted(&self, author: &UserId, nonce: &Nonce) -> Option<Accepted> {
-            self.0.get(&(author.clone(), nonce.clone())).cloned()
+impl Judge<'_> {
+    fn register(&self, key: KeyHash, name: &Arc<str>) -> Result<Decision, Refusal> {
+        if let Some(user) = self.state.user_of_key(&key) {
+            return Ok(Decision::Known(user.clone()));
         }
-    }
-
-    fn guest(name: &str) -> Author {
-        Author {
-            user: UserId::new(name),
-            name: name.into(),
-            role: Role::Guest,
-            address: Some([10, 0, 0, 7].into()),
+        if self.author.address.is_some_and(|address| self.state.is_banned(address, self.at)) {
+            return Err(Refusal::Banned);
         }
-    }
-
-    fn operator() -> Author {
-        Author {
-            user: UserId::new("operator"),
-            name: "Administrator".into(),
-            role: Role::Operator,
-            address: None,
+        if self.state.user_named(name).is_some() {
+            return Err(Refusal::NameTaken { suggest: self.free_name(name) });
         }
+        let user = UserId::new(format!("u{}", self.state.users_count() + 1));
+        Ok(Decision::New(Event::Registered { user, name: name.clone(), key, at: self.at }))
     }
 
-    fn send(author: Author, text: &str, nonce: Option<&str>) -> Entry {
-        let (room, nonce) = (RoomId::lobby(), nonce.map(Nonce::new));
-        Entry { author, command: Command::Send { room, nonce, text: text.into() } }
+    /// A name like this one that nobody has.
+    fn free_name(&self, name: &str) -> String {
+        // There are fewer users than numbers, so one of them is free.
+        let numbers = 2_u64..;
+        let mut names = numbers.map(|number| {
+            let number = number.to_string();
+            let kept = name::PERSON_CHARS_MAX - number.len();
+            name.chars().take(kept).chain(number.chars()).collect::<String>()
+        });
+        names.find(|name| self.state.user_named(name).is_none()).unwrap_or_default()
     }
 
-    /// Judges and, like a log, applies and remembers.
-    fn commit(
-        state: &mut State,
-        log: &mut Remembered,
-        entry: Entry,
-        at: u64,
-    ) -> Result<u64, Refusal> {
-        match decide(state, log, &entry, at)? {
-            Decision::Repeated(first) => Ok(first.seq),
-            Decision::New(event) => {
-                state.apply(&event);
-                let Event::Message(message) = event else { return Ok(0) };
-                if let Some(nonce) = message.nonce {
-                    let Message { room, seq, at, text, .. } = message;
-                    log.0.insert((message.by, nonce), Accepted { room, seq, at, text });
-                }
-                Ok(message.seq)
+    fn send(
+        &self,
+        id: &RoomId,
+        nonce: Option<&Nonce>,
+        text: &Arc<str>,
+        reply: Option<u64>,
+    ) -> Result<Decision, Refusal> {
+        let (room, membership) = permission::writes(self.state, self.author, id)?;
+        permission::posts(room, membership, self.author)?;
+        permission::speaks(self.state, self.author, self.at)?;
+        if let Some(m) = reply {
+            self.message(id, m, membership.first)?;
+        }
+        let mentions = if text.contains('@') {
+            let may_call = room.kind == Kind::Direct || permission::owns(membership, self.author);
+            let rested = room.called_at == 0 || room.called_at + CALL_MS <= self.at;
+            mention::find(self.state, id, text, may_call && rested)
+        } else {
+            Vec::new()
+        };
+        Ok(Decision::New(Event::Message(Message {
+            room: id.clone(),
+            seq: room.head + 1,
+            n: room.n + 1,
+            by: self.author.user.clone(),
+            name: self.author.name.clone(),
+            at: self.at,
+            text: Some(text.clone()),
+            reply,
+            mentions,
+            nonce: nonce.cloned(),
+        })))
+    }
+
+    fn change(&self, id: &RoomId, m: u64, nonce: &Nonce, op: &Op) -> Result<Decision, Refusal> {
+        let (room, membership) = permission::writes(self.state, self.author, id)?;
+        let current = self.message(id, m, membership.first)?;
+        let (by, own) = (&self.author.user, current.message.by == self.author.user);
+        if current.is_deleted() && *op != Op::Delete {
+            return Err(Refusal::Gone);
+        }
+        match op {
+            Op::Edit(_) if !own => return Err(Refusal::Forbidden),
+            Op::Delete if !own && !permission::owns(membership, self.author) => {
+                return Err(Refusal::Forbidden);
+            }
+            Op::Pin | Op::Unpin => permission::posts(room, membership, self.author)?,
+            _ => {}
+        }
+        // Taking back is open to who may not speak.
+        if matches!(op, Op::Edit(_) | Op::React(_) | Op::Pin) {
+            permission::speaks(self.state, self.author, self.at)?;
+        }
+        if current.is_so(op, by) {
+            return Ok(Decision::So { seq: current.rev });
+        }
+        if let Op::React(emoji) = op
+            && current.reactions.len() >= REACTIONS_MAX
+            && current.reactions.iter().all(|(known, _)| known != emoji)
+        {
+            return Err(Refusal::Full("reactions"));
+        }
+        Ok(Decision::New(Event::Changed(Change {
+            room: id.clone(),
+            seq: room.head + 1,
+            m,
+            op: op.clone(),
+            by: by.clone(),
+            name: self.author.name.clone(),
+            at: self.at,
+            nonce: nonce.clone(),
+        })))
+    }
+
+    fn create(
+        &self,
+        kind: Kind,
+        name: Option<&Arc<str>>,
+        others: &[UserId],
+        history: History,
+        nonce: Option<&Nonce>,
+    ) -> Result<Decision, Refusal> {
+        permission::speaks(self.state, self.author, self.at)?;
+        let mut members = others.to_vec();
+        members.push(self.author.user.clone());
+        members.sort();
+        members.dedup();
+        let direct = kind == Kind::Direct;
+        if members.len() > if direct { DIRECT_MAX } else { FOUNDERS_MAX } {
+            return Err(Refusal::Full("members"));
+        }
+        for user in &members {
+            self.state.user(user).ok_or(Refusal::NotFound)?;
+            if self.state.rooms_of_count(user) >= ROOMS_MAX {
+                return Err(Refusal::Full("rooms"));
             }
         }
-    }
-
-    #[test]
-    fn messages_are_numbered_from_one_with_no_hole() {
-        let (mut state, mut log) = (State::new(), Remembered::default());
-        for seq in 1..=5 {
-            assert_eq!(commit(&mut state, &mut log, send(guest("a"), "hi", None), 9), Ok(seq));
+        let id = if direct {
+            let names: Vec<&str> = members.iter().map(UserId::as_str).collect();
+            let id = RoomId::new(format!("d-{}", names.join("-")));
+            if self.state.room(&id).is_some() {
+                return Ok(Decision::Exists(id));
+            }
+            id
+        } else {
+            // The lobby counts, so the first one is r1.
+            RoomId::new(format!("r{}", self.state.rooms().count()))
+        };
+        if direct != name.is_none() {
+            return Err(Refusal::BadField("name"));
         }
-        assert_eq!(state.room(&RoomId::lobby()).unwrap().head, 5);
-    }
-
-    #[test]
-    fn the_same_nonce_gives_the_first_result_and_another_text_is_refused() {
-        let (mut state, mut log) = (State::new(), Remembered::default());
-        let mut say =
-            |who, text, nonce| commit(&mut state, &mut log, send(guest(who), text, Some(nonce)), 9);
-        assert_eq!(say("a", "hi", "n1"), Ok(1));
-        assert_eq!(say("a", "there", "n2"), Ok(2));
-        assert_eq!(say("a", "hi", "n1"), Ok(1));
-        assert_eq!(say("a", "other", "n1"), Err(Refusal::NonceReused));
-        assert_eq!(say("b", "hi", "n1"), Ok(3), "a nonce is its author's own");
-    }
-
-    #[test]
-    fn a_refused_nonce_may_be_tried_again() {
-        let (mut state, mut log) = (State::new(), Remembered::default());
-        let mute = Command::Mute { target: Target::User(UserId::new("a")), minutes: Some(1) };
-        commit(&mut state, &mut log, Entry { author: operator(), command: mute }, 10).unwrap();
-        let again = || send(guest("a"), "hi", Some("n"));
-        assert_eq!(
-            commit(&mut state, &mut log, again(), 50),
-            Err(Refusal::Muted { until: Some(60_010) })
-        );
-        assert_eq!(commit(&mut state, &mut log, again(), 60_010), Ok(1));
-    }
-
-    #[test]
-    fn a_banned_address_may_not_write_and_an_unbanned_one_may() {
-        let (mut state, mut log) = (State::new(), Remembered::default());
-        let address = [10, 0, 0, 7].into();
-        let ban = Entry { author: operator(), command: Command::Ban { address, minutes: None } };
-        let unban = Entry { author: operator(), command: Command::Unban { address } };
-        commit(&mut state, &mut log, ban, 1).unwrap();
-        let refused = commit(&mut state, &mut log, send(guest("a"), "hi", None), 2);
-        assert_eq!(refused, Err(Refusal::Banned));
-        commit(&mut state, &mut log, unban.clone(), 3).unwrap();
-        assert_eq!(commit(&mut state, &mut log, unban, 4), Err(Refusal::NotFound));
-        assert_eq!(commit(&mut state, &mut log, send(guest("a"), "hi", None), 5), Ok(1));
-    }
-
-    #[test]
-    fn a_guest_may_not_do_what_is_the_operators() {
-        let address = [10, 0, 0, 8].into();
-        let target = Target::Address(address);
-        for command in [
-            Command::Ban { address, minutes: None },
-            Command::Unban { address },
-            Command::Mute { target: target.clone(), minutes: None },
-            Command::Unmute { target },
-        ] {
-            let entry = Entry { author: guest("a"), command };
-            let refused = decide(&State::new(), &Remembered::default(), &entry, 1);
-            assert_eq!(refused, Err(Refusal::Forbidden));
+        if let Some(name) = name
+            && kind != Kind::Private
+            && self.state.room_named(name).is_some()
+        {
+            return Err(Refusal::NameTaken { suggest: self.free_room_name(name) });
         }
+        let what =
+            What::Created { kind, name: name.cloned(), members, history, nonce: nonce.cloned() };
+        Ok(Decision::New(self.in_room(&id, 1, what)))
     }
 
-    #[test]
-    fn a_room_that_is_not_there_is_not_made_by_talking_to_it() {
-        let command = Command::Send { room: RoomId::new("attic"), nonce: None, text: "boo".into() };
-        let entry = Entry { author: operator(), command };
-        let refused = decide(&State::new(), &Remembered::default(), &entry, 1);
-        assert_eq!(refused, Err(Refusal::NotFound));
+    /// A room name like this one that no room has.
+    fn free_room_name(&self, name: &str) -> String {
+        let mut names = (2_u64..).map(|number| {
+            let number = number.to_string();
+            let kept = name::ROOM_CHARS_MAX - number.len() - 1;
+            let kept: String = name.chars().take(kept).collect();
+            format!("{kept} {number}")
+        });
+        names.find(|name| self.state.room_named(name).is_none()).unwrap_or_default()
+    }
+
+    fn admit(&self, id: &RoomId, user: &UserId) -> Result<Decision, Refusal> {
+        let room = self.state.room(id).ok_or(Refusal::NotFound)?;
+        let open = matches!(room.kind, Kind::Public | Kind::Announcement);
+        if *user != self.author.user || !open {
+            let (_, membership) = permission::enters(self.state, self.author, id)?;
+            match room.kind {
+                // Who is in it belongs to what it is.
+                Kind::Direct => return Err(Refusal::Forbidden),
+                Kind::Announcement if !permission::owns(membership, self.author) => {
+                    return Err(Refusal::Forbidden);
+                }
+                _ => {}
+            }
+        }
+        permission::speaks(self.state, self.author, self.at)?;
+        if room.archived {
+            return Err(Refusal::Archived);
+        }
+        self.state.user(user).ok_or(Refusal::NotFound)?;
+        if self.state.membership(id, user).is_some() {
+            return Ok(Decision::So { seq: room.head });
+        }
+        if self.state.rooms_of_count(user) >= ROOMS_MAX {
+            return Err(Refusal::Full("rooms"));
+        }
+        let what = What::Joined { user: user.clone() };
+        Ok(Decision::New(self.in_room(id, room.head + 1, what)))
+    }
+
+    fn remove(&self, id: &RoomId, user: &UserId) -> Result<Decision, Refusal> {
+        let (room, membership) = permission::enters(self.state, self.author, id)?;
+        if room.is_lobby || room.kind == Kind::Direct {
+            return Err(Refusal::Forbidden);
+        }
+        if *user != self.author.user && !permission::owns(membership, self.author) {
+            return Err(Refusal::Forbidden);
+        }
+        self.state.membership(id, user).ok_or(Refusal::NotFound)?;
+        let what = What::Left { user: user.clone() };
+        Ok(Decision::New(self.in_room(id, room.head + 1, what)))
+    }
+
+    fn appoint(&self, id: &RoomId, user: &UserId, member: Member) -> Result<Decision, Refusal> {
+        let (room, membership) = permission::writes(self.state, self.author, id)?;
+        if room.is_lobby || room.kind == Kind::Direct || !permission::owns(membership, self.author)
+        {
+            return Err(Refusal::Forbidden);
+        }
+        let now = self.state.membership(id, user).ok_or(Refusal::NotFound)?.role;
+        if now == member {
+            return Ok(Decision::So { seq: room.head });
+        }
+        if now == Member::Owner && room.owners() == 1 {
+            return Err(Refusal::Forbidden);
+        }
+        let what = What::Appointed { user: user.clone(), member };
+        Ok(Decision::New(self.in_room(id, room.head + 1, what)))
+    }
+
+    fn set(&self, id: &RoomId, setting: &Setting) -> Result<Decision, Refusal> {
+        let (room, membership) = permission::enters(self.state, self.author, id)?;
+        let fixed = match setting {
+            Setting::Name(_) | Setting::Archived(_) => room.is_lobby,
+            Setting::Topic(_) | Setting::Post(_) => false,
+        };
+        let owns = permission::owns(membership, self.author);
+        if fixed || room.kind == Kind::Direct || !owns {
+            return Err(Refusal::Forbidden);
+        }
+        let is_so = match setting {
+            Setting::Name(name) => room.name.as_ref() == Some(name),
+            Setting::Topic(topic) => room.topic == *topic,
+            Setting::Post(post) => room.post == *post,
+            Setting::Archived(archived) => room.archived == *archived,
+        };
+        if is_so {
+            return Ok(Decision::So { seq: room.head });
+        }
+        if room.archived && *setting != Setting::Archived(false) {
+            return Err(Refusal::Archived);
+        }
+        if let Setting::Name(name) = setting
+            && room.public_name().is_some()
+            && self.state.room_named(name).is_some_and(|other| other != id)
+        {
+            return Err(Refusal::NameTaken { suggest: self.free_room_name(name) });
+        }
+        let what = What::Set(setting.clone());
+        Ok(Decision::New(self.in_room(id, room.head + 1, what)))
+    }
+
+    fn read(&self, id: &RoomId, seq: u64) -> Result<Decision, Refusal> {
+        let (room, _) = permission::enters(self.state, self.author, id)?;
+        let user = &self.author.user;
+        self.state.user(user).ok_or(Refusal::NotFound)?;
+        let Read { seq: known, .. } = self.state.read(user, id);
+        let seq = seq.min(room.head);
+        if seq <= known {
+            return Ok(Decision::So { seq: known });
+        }
+        let n = if seq == room.head { room.n } else { self.lookup.messages_up_to(id, seq) };
+        Ok(Decision::New(Event::Read { user: user.clone(), room: id.clone(), seq, n }))
+    }
+
+    /// The message, if the author may see it.
+    fn message(&self, room: &RoomId, m: u64, first: u64) -> Result<Current, Refusal> {
+        if m < first {
+            return Err(Refusal::NotFound);
+        }
+        self.lookup.message(room, m).ok_or(Refusal::NotFound)
+    }
+
+    fn in_room(&self, room: &RoomId, seq: u64, what: What) -> Event {
+        Event::Room(RoomEvent {
+            room: room.clone(),
+            seq,
+            by: self.author.user.clone(),
+            name: self.author.name.clone(),
+            at: self.at,
+            what,
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,15 +8,20 @@
 //! [`State::apply`]. The store owns one copy to judge by, the [`hub::Hub`] another to route by.
 
 pub mod command;
+pub mod current;
 pub mod decide;
 pub mod event;
+pub mod fingerprint;
 pub mod hub;
-pub mod permission;
+mod mention;
+mod permission;
 pub mod refusal;
 pub mod state;
 
-pub use command::{Author, Command, Entry, Role, Target};
+pub use command::{Author, Command, Entry, KeyHash, Role, Setting, Target};
+pub use current::Current;
 pub use decide::{Accepted, Decision, Lookup, decide};
-pub use event::{Event, Message};
+pub use event::{Change, Event, Member, Mention, Message, Op, RoomEvent, What};
+pub use fingerprint::Fingerprint;
 pub use refusal::Refusal;
 pub use state::State;

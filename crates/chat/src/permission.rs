@@ -1,31 +1,70 @@
 //! May this author do this now? Asked by [`crate::decide()`] alone, in log order.
 
-use crate::command::{Author, Command, Role};
+use crate::command::{Author, Role};
+use crate::event::Member;
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::{Kind, Membership, Post, Room, State};
+use damso_protocol::RoomId;
 
-/// Whether `author` may give `command` at `at` (ms since 1970).
-pub fn check(state: &State, author: &Author, command: &Command, at: u64) -> Result<(), Refusal> {
-    match command {
-        Command::Send { .. } if author.role == Role::Operator => Ok(()),
-        Command::Send { .. } => {
-            if author.address.is_some_and(|address| state.is_banned(address, at)) {
-                return Err(Refusal::Banned);
-            }
-            match state.mute(author, at) {
-                Some(until) => Err(Refusal::Muted { until }),
-                None => Ok(()),
-            }
-        }
-        Command::Ban { .. }
-        | Command::Unban { .. }
-        | Command::Mute { .. }
-        | Command::Unmute { .. } => {
-            if author.role >= Role::Operator {
-                Ok(())
-            } else {
-                Err(Refusal::Forbidden)
-            }
-        }
+/// Whether the author may do what is the operator's.
+pub fn operates(author: &Author) -> Result<(), Refusal> {
+    if author.role >= Role::Operator { Ok(()) } else { Err(Refusal::Forbidden) }
+}
+
+/// Whether the author may say anything at all at `at` (ms since 1970).
+pub fn speaks(state: &State, author: &Author, at: u64) -> Result<(), Refusal> {
+    if author.role >= Role::Operator {
+        return Ok(());
     }
+    if author.address.is_some_and(|address| state.is_banned(address, at)) {
+        return Err(Refusal::Banned);
+    }
+    match state.mute(author, at) {
+        Some(until) => Err(Refusal::Muted { until }),
+        None => Ok(()),
+    }
+}
+
+/// The room, and the author's place in it. A room that the author can't find is one that isn't
+/// there.
+pub fn enters<'a>(
+    state: &'a State,
+    author: &Author,
+    id: &RoomId,
+) -> Result<(&'a Room, Membership), Refusal> {
+    let room = state.room(id).ok_or(Refusal::NotFound)?;
+    if let Some(membership) = state.membership(id, &author.user) {
+        return Ok((room, membership));
+    }
+    match room.kind {
+        Kind::Private | Kind::Direct => Err(Refusal::NotFound),
+        // The operator is at home wherever everybody may come.
+        Kind::Public | Kind::Announcement if author.role >= Role::Operator => {
+            Ok((room, Membership { role: Member::Owner, first: 1, since: 0 }))
+        }
+        Kind::Public | Kind::Announcement => Err(Refusal::Forbidden),
+    }
+}
+
+/// As [`enters`], for who changes what stands in the room.
+pub fn writes<'a>(
+    state: &'a State,
+    author: &Author,
+    id: &RoomId,
+) -> Result<(&'a Room, Membership), Refusal> {
+    let (room, membership) = enters(state, author, id)?;
+    if room.archived { Err(Refusal::Archived) } else { Ok((room, membership)) }
+}
+
+/// Whether the author may begin something in the room, as a message or a pin.
+pub fn posts(room: &Room, membership: Membership, author: &Author) -> Result<(), Refusal> {
+    match room.post {
+        Post::Owners if !owns(membership, author) => Err(Refusal::Forbidden),
+        Post::Owners | Post::Everybody => Ok(()),
+    }
+}
+
+/// Whether the author may do everything in a room.
+pub fn owns(membership: Membership, author: &Author) -> bool {
+    membership.role == Member::Owner || author.role >= Role::Operator
 }

@@ -1,13 +1,21 @@
 //! Why a command wasn't done. Codes to branch on; the sentence is made at the edge, in the
 //! reader's language.
 
+use damso_protocol::name::BadName;
+
 /// Why a command was refused. Nothing changed, and the author may try again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
+    /// Nobody is known by this key.
+    Unauthorized,
     /// The author isn't allowed to.
     Forbidden,
-    /// There is no such room, member or ban.
+    /// There is no such room, member, message or ban, or none that the author may know of.
     NotFound,
+    /// The message was deleted.
+    Gone,
+    /// The room is archived.
+    Archived,
     /// The author may not write until then (ms since 1970); none: for good.
     Muted {
         /// When the mute ends.
@@ -27,8 +35,19 @@ pub enum Refusal {
         /// How long it may be.
         limit: usize,
     },
+    /// A field isn't as it has to be: which, and what is wrong.
+    BadField(&'static str),
+    /// Nobody can be called that.
+    BadName(BadName),
+    /// Somebody else is called that.
+    NameTaken {
+        /// A name like it that is free.
+        suggest: String,
+    },
     /// The author used this nonce for something else.
     NonceReused,
+    /// There are as many as there may be: of what.
+    Full(&'static str),
     /// The log can't take it now, as on a full disk.
     Unavailable,
 }
@@ -37,12 +56,17 @@ impl Refusal {
     /// The code for the wire (PROTOCOL section 5).
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Forbidden | Self::Banned => "forbidden",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden | Self::Banned | Self::Archived => "forbidden",
             Self::NotFound => "not_found",
+            Self::Gone => "gone",
             Self::Muted { .. } => "muted",
             Self::RateLimited { .. } => "rate_limited",
             Self::TooBig { .. } => "too_big",
+            Self::BadField(_) | Self::BadName(_) => "bad_field",
+            Self::NameTaken { .. } => "name_taken",
             Self::NonceReused => "nonce_reused",
+            Self::Full(_) => "full",
             Self::Unavailable => "unavailable",
         }
     }

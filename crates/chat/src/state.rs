@@ -1,17 +1,36 @@
 //! What is so now, folded from the log's events and from nothing else.
 
-use crate::command::{Author, Target};
-use crate::event::Event;
-use damso_protocol::RoomId;
-use std::collections::HashMap;
-use std::net::IpAddr;
+mod digest;
+mod room;
 
-/// A room as far as judging and routing need it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Room {
-    /// The last `seq` of its log; 0 when nothing happened yet.
-    pub head: u64,
-    /// How many messages were said.
+pub use digest::Digest;
+pub use room::{History, Kind, Membership, Post, Room};
+
+use crate::command::{Author, KeyHash, Setting, Target};
+use crate::event::{Event, Member, Mention, Message, RoomEvent, What};
+use damso_protocol::{RoomId, UserId, name};
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// So many calls of one user, or of everybody, are counted in a room; more look the same.
+const MENTIONS_MAX: usize = 100;
+
+/// A user: a guest with a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct User {
+    /// How it is shown.
+    pub name: Arc<str>,
+    /// The key by which it is known.
+    pub key: KeyHash,
+}
+
+/// How far a user has read a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Read {
+    /// The last `seq` read.
+    pub seq: u64,
+    /// How many messages there were up to there.
     pub n: u64,
 }
 
@@ -20,6 +39,17 @@ pub struct Room {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct State {
     rooms: HashMap<RoomId, Room>,
+    /// Rooms that anybody may find, by folded name.
+    room_names: HashMap<String, RoomId>,
+    users: HashMap<UserId, User>,
+    /// Users by folded name.
+    names: HashMap<String, UserId>,
+    keys: HashMap<KeyHash, UserId>,
+    /// The rooms a user is in, the lobby aside.
+    rooms_of: HashMap<UserId, BTreeSet<RoomId>>,
+    reads: HashMap<UserId, HashMap<RoomId, Read>>,
+    /// Messages that call a user and that it hasn't read.
+    mentions: HashMap<UserId, HashMap<RoomId, Vec<u64>>>,
     bans: HashMap<IpAddr, Option<u64>>,
     mutes: HashMap<Target, Option<u64>>,
 }
@@ -33,20 +63,37 @@ impl Default for State {
 impl State {
     /// The state before anything happened: the lobby is there, and empty.
     pub fn new() -> Self {
-        Self {
-            rooms: HashMap::from([(RoomId::lobby(), Room::default())]),
+        let mut state = Self {
+            rooms: HashMap::new(),
+            room_names: HashMap::new(),
+            users: HashMap::new(),
+            names: HashMap::new(),
+            keys: HashMap::new(),
+            rooms_of: HashMap::new(),
+            reads: HashMap::new(),
+            mentions: HashMap::new(),
             bans: HashMap::new(),
             mutes: HashMap::new(),
-        }
+        };
+        state.restore_room(RoomId::lobby(), Room::lobby());
+        state
     }
 
     /// Takes in what happened. Events are never judged here: [`decide()`](fn@crate::decide) did.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Message(message) => {
-                let room = self.rooms.entry(message.room.clone()).or_default();
-                room.head = message.seq;
-                room.n = message.n;
+            Event::Message(message) => self.said(message),
+            Event::Changed(change) => {
+                if let Some(room) = self.rooms.get_mut(&change.room) {
+                    room.head = change.seq;
+                }
+            }
+            Event::Room(event) => self.happened(event),
+            Event::Registered { user, name, key, .. } => {
+                self.restore_user(user.clone(), User { name: name.clone(), key: *key });
+            }
+            Event::Read { user, room, seq, n } => {
+                self.restore_read(user.clone(), room.clone(), Read { seq: *seq, n: *n });
             }
             Event::Banned { address, until, .. } => {
                 self.bans.insert(*address, *until);
@@ -63,9 +110,151 @@ impl State {
         }
     }
 
+    fn said(&mut self, message: &Message) {
+        let Some(room) = self.rooms.get_mut(&message.room) else { return };
+        room.head = message.seq;
+        room.n = message.n;
+        for mention in &message.mentions {
+            if *mention == Mention::Room {
+                room.calls.push(message.seq);
+                if room.calls.len() > MENTIONS_MAX {
+                    room.calls.remove(0);
+                }
+            }
+            if matches!(mention, Mention::Room | Mention::Here) {
+                room.called_at = message.at;
+            }
+        }
+        for mention in &message.mentions {
+            if let Mention::User(user) = mention {
+                self.restore_mention(user.clone(), message.room.clone(), message.seq);
+            }
+        }
+        // Who writes has read. Plain guests are nobody whose reading is kept.
+        if self.users.contains_key(&message.by) {
+            let read = Read { seq: message.seq, n: message.n };
+            self.restore_read(message.by.clone(), message.room.clone(), read);
+        }
+    }
+
+    fn happened(&mut self, event: &RoomEvent) {
+        let RoomEvent { room: id, seq, by, what, .. } = event;
+        if let What::Created { kind, name, members, history, .. } = what {
+            let mut room = Room::new(*kind, name.clone(), *history);
+            for user in members {
+                let owns = *by == *user && *kind != Kind::Direct;
+                let role = if owns { Member::Owner } else { Member::Member };
+                room.members.insert(user.clone(), Membership { role, first: 1, since: *seq });
+            }
+            room.head = *seq;
+            self.restore_room(id.clone(), room);
+            return;
+        }
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        room.head = *seq;
+        match what {
+            What::Created { .. } => {}
+            What::Set(Setting::Name(name)) => {
+                if let Some(before) = room.public_name() {
+                    self.room_names.remove(&name::fold(before));
+                }
+                room.name = Some(name.clone());
+                if room.public_name().is_some() {
+                    self.room_names.insert(name::fold(name), id.clone());
+                }
+            }
+            What::Set(Setting::Topic(topic)) => room.topic = topic.clone(),
+            What::Set(Setting::Post(post)) => room.post = *post,
+            What::Set(Setting::Archived(archived)) => room.archived = *archived,
+            What::Joined { user } => {
+                let first = match room.history {
+                    History::All => 1,
+                    History::Joining => *seq,
+                };
+                let membership = Membership { role: Member::Member, first, since: *seq };
+                room.members.insert(user.clone(), membership);
+                self.rooms_of.entry(user.clone()).or_default().insert(id.clone());
+            }
+            What::Left { user } => {
+                room.members.remove(user);
+                room.keep_an_owner();
+                if let Some(rooms) = self.rooms_of.get_mut(user) {
+                    rooms.remove(id);
+                    if rooms.is_empty() {
+                        self.rooms_of.remove(user);
+                    }
+                }
+                self.forget_mentions(user, id, u64::MAX);
+                if let Some(reads) = self.reads.get_mut(user) {
+                    reads.remove(id);
+                    if reads.is_empty() {
+                        self.reads.remove(user);
+                    }
+                }
+            }
+            What::Appointed { user, member } => {
+                if let Some(membership) = room.members.get_mut(user) {
+                    membership.role = *member;
+                }
+            }
+        }
+    }
+
     /// Puts back a room as a store kept it.
     pub fn restore_room(&mut self, id: RoomId, room: Room) {
+        if let Some(name) = room.public_name() {
+            self.room_names.insert(name::fold(name), id.clone());
+        }
+        for user in room.members.keys() {
+            self.rooms_of.entry(user.clone()).or_default().insert(id.clone());
+        }
         self.rooms.insert(id, room);
+    }
+
+    /// Puts back a user as a store kept it.
+    pub fn restore_user(&mut self, id: UserId, user: User) {
+        self.names.insert(name::fold(&user.name), id.clone());
+        self.keys.insert(user.key, id.clone());
+        self.users.insert(id, user);
+    }
+
+    /// Puts back how far a user has read; it only grows (PROTOCOL section 5, G8).
+    pub fn restore_read(&mut self, user: UserId, room: RoomId, read: Read) {
+        self.forget_mentions(&user, &room, read.seq);
+        let known = self.reads.entry(user).or_default().entry(room).or_default();
+        if read.seq > known.seq {
+            *known = read;
+        }
+    }
+
+    /// Forgets the messages of a room up to `seq` that call a user. What is empty then goes, so
+    /// that equal states have equal maps.
+    fn forget_mentions(&mut self, user: &UserId, room: &RoomId, seq: u64) {
+        let Some(rooms) = self.mentions.get_mut(user) else { return };
+        let Some(mentions) = rooms.get_mut(room) else { return };
+        mentions.retain(|m| *m > seq);
+        if mentions.is_empty() {
+            rooms.remove(room);
+        }
+        if rooms.is_empty() {
+            self.mentions.remove(user);
+        }
+    }
+
+    /// Puts back that a message calls a user who hasn't read it. A room's are put back in rising
+    /// order; one that is there already isn't counted twice.
+    pub fn restore_mention(&mut self, user: UserId, room: RoomId, m: u64) {
+        if self.read(&user, &room).seq >= m {
+            return;
+        }
+        let mentions = self.mentions.entry(user).or_default().entry(room).or_default();
+        if mentions.last().is_some_and(|last| *last >= m) {
+            return;
+        }
+        mentions.push(m);
+        if mentions.len() > MENTIONS_MAX {
+            mentions.remove(0);
+        }
     }
 
     /// Puts back a ban as a store kept it.
@@ -86,6 +275,77 @@ impl State {
     /// The room, if there is one.
     pub fn room(&self, room: &RoomId) -> Option<&Room> {
         self.rooms.get(room)
+    }
+
+    /// The room that anybody may find under this name, if there is one.
+    pub fn room_named(&self, name: &str) -> Option<&RoomId> {
+        self.room_names.get(&name::fold(name))
+    }
+
+    /// A user's place in a room. Everybody is in the lobby.
+    pub fn membership(&self, id: &RoomId, user: &UserId) -> Option<Membership> {
+        let room = self.rooms.get(id)?;
+        match room.members.get(user) {
+            Some(membership) => Some(*membership),
+            None if room.is_lobby => Some(Membership { role: Member::Member, first: 1, since: 0 }),
+            None => None,
+        }
+    }
+
+    /// The rooms a user is in, the lobby first.
+    pub fn rooms_of(&self, user: &UserId) -> impl Iterator<Item = RoomId> {
+        let others = self.rooms_of.get(user).into_iter().flatten().cloned();
+        std::iter::once(RoomId::lobby()).chain(others)
+    }
+
+    /// How many rooms a user is in, the lobby aside.
+    pub fn rooms_of_count(&self, user: &UserId) -> usize {
+        self.rooms_of.get(user).map_or(0, BTreeSet::len)
+    }
+
+    /// The user, if there is one.
+    pub fn user(&self, user: &UserId) -> Option<&User> {
+        self.users.get(user)
+    }
+
+    /// All users, in no order.
+    pub fn users(&self) -> impl Iterator<Item = (&UserId, &User)> {
+        self.users.iter()
+    }
+
+    /// How many users there ever were.
+    pub fn users_count(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Who has this name, in any of its forms.
+    pub fn user_named(&self, name: &str) -> Option<&UserId> {
+        self.names.get(&name::fold(name))
+    }
+
+    /// Whose key has this hash.
+    pub fn user_of_key(&self, key: &KeyHash) -> Option<&UserId> {
+        self.keys.get(key)
+    }
+
+    /// How far a user has read a room.
+    pub fn read(&self, user: &UserId, room: &RoomId) -> Read {
+        self.reads.get(user).and_then(|rooms| rooms.get(room)).copied().unwrap_or_default()
+    }
+
+    /// The messages of a room that call this user by name and that it hasn't read, rising.
+    pub fn own_mentions(&self, user: &UserId, room: &RoomId) -> &[u64] {
+        self.mentions.get(user).and_then(|rooms| rooms.get(room)).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many messages of a room call a user that hasn't read them.
+    pub fn mentions(&self, user: &UserId, room: &RoomId) -> usize {
+        let read = self.read(user, room).seq;
+        let own = self.mentions.get(user).and_then(|rooms| rooms.get(room));
+        let own = own.map_or(0, |mentions| mentions.iter().filter(|m| **m > read).count());
+        let Some(found) = self.rooms.get(room) else { return own };
+        let first = self.membership(room, user).map_or(u64::MAX, |membership| membership.since);
+        own + found.calls.iter().filter(|m| **m > read && **m > first).count()
     }
 
     /// Whether connections from `address` are refused at `at` (ms since 1970).

@@ -6,6 +6,7 @@
 
 pub mod id;
 pub mod limits;
+pub mod name;
 pub mod plain;
 pub mod v1;
 

@@ -24,6 +24,10 @@ pub struct Limits {
     /// Commands of one connection that may be on their way through the hub; with that many out
     /// its socket isn't read. Default 16.
     pub commands_in_flight: u32,
+    /// Rooms that one connection may hear at a time. Default 50; 0: no limit.
+    pub open_rooms: u32,
+    /// Connections of one user. Default 20; 0: no limit.
+    pub connections_per_user: u32,
     /// Guests from one address: `-1` stands for 20 from public addresses and 200 from loopback
     /// and private ones (a classroom shares one). Default -1; 0: no limit.
     pub guests_per_address: i64,
@@ -49,6 +53,8 @@ impl Default for Limits {
             commands_burst: 60,
             commands_per_second: 5.0,
             commands_in_flight: 16,
+            open_rooms: 50,
+            connections_per_user: 20,
             guests_per_address: -1,
             head_bytes: 16_384,
             head_seconds: 10,

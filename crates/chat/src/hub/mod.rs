@@ -3,26 +3,40 @@
 //! One owner, no locks, no I/O: inputs and the time go in, [`Output`]s come out. It never judges
 //! what the log judges; it checks rates and sizes, hands entries over, and routes what was recorded.
 //!
-//! Input: [`Hub::handle`], [`Hub::recorded`]. Output, to be drained after each batch of inputs:
-//! first [`Hub::take_entries`] (for the log, whose outcomes come back by `recorded` in the same
-//! order), then [`Hub::take_outputs`].
+//! Input: [`Hub::handle`], [`Hub::handle_timeout`], [`Hub::recorded`]. Output, to be drained after
+//! each batch of inputs: first [`Hub::take_entries`] (for the log, whose outcomes come back by
+//! `recorded` in the same order), then [`Hub::take_outputs`], and [`Hub::timeout`].
 
+mod admission;
+mod input;
+mod notice;
+mod output;
+mod presence;
 pub mod rate;
+mod rooms;
 mod session;
 #[cfg(test)]
 mod tests;
 
+pub use input::{Input, Part, Request, Whom};
+pub use output::{
+    Answer, Bumped, Ending, Mode, Opened, Output, RoomDetails, RoomEntry, Wanted, Welcome,
+};
 pub use session::{SessionId, Who};
 
 use crate::command::{Author, Command, Entry, Role, Target};
 use crate::decide::Decision;
-use crate::event::Event;
+use crate::event::{Event, Op, What};
 use crate::refusal::Refusal;
 use crate::state::State;
-use damso_protocol::{Limits, RoomId, UserId, plain};
+use admission::Pending;
+use damso_protocol::{Limits, RoomId};
+use notice::Bumps;
+use presence::Presence;
 use rate::{Bucket, Rate};
-use session::Session;
-use std::collections::{HashMap, VecDeque};
+use rooms::Audiences;
+use session::{Session, Way};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -32,217 +46,85 @@ const REFUSED_MAX: u32 = 1_000;
 /// The name of the user at the console.
 const OPERATOR: &str = "operator";
 
-/// What a session asks of the hub. Each takes one of its connection's credits, which comes back
-/// as [`Output::Credit`] when it's done.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Request {
-    /// Hear a room, from its head on.
-    Open {
-        /// Which.
-        room: RoomId,
-    },
-    /// Say something in a room.
-    Say {
-        /// Where.
-        room: RoomId,
-        /// What, as it was written.
-        text: Arc<str>,
-    },
-    /// Who is here? The operator's.
-    Who,
-    /// Figures. The operator's.
-    Stats,
-    /// End somebody's connections. The operator's.
-    Kick {
-        /// Whose.
-        whom: Whom,
-    },
-    /// Keep an address out and end its connections. The operator's.
-    Ban {
-        /// Which.
-        address: IpAddr,
-        /// For how long; none: for good.
-        minutes: Option<u64>,
-    },
-    /// Let an address in again. The operator's.
-    Unban {
-        /// Which.
-        address: IpAddr,
-    },
-    /// Let somebody read but not write. The operator's.
-    Mute {
-        /// Whom.
-        whom: Whom,
-        /// For how long; none: for good.
-        minutes: Option<u64>,
-    },
-    /// Let somebody write again. The operator's.
-    Unmute {
-        /// Whom.
-        whom: Whom,
-    },
+/// The longest reaction, in bytes: the longest emoji are some 40.
+const EMOJI_BYTES_MAX: usize = 64;
+
+/// Whose entry is in the log's hands.
+struct Asker {
+    session: SessionId,
+    id: u64,
+    asked: Asked,
 }
 
-/// Whom the operator means.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Whom {
-    /// Who is shown under this name.
-    Name(String),
-    /// Everybody from this address.
-    Address(IpAddr),
+/// What an entry is about, as far as its answer depends on it.
+enum Asked {
+    Hello(Box<Pending>),
+    Say,
+    Change,
+    Create,
+    /// What has no answer but that it was done.
+    Act,
+    Administer,
 }
 
-/// Everything that can move the hub, but for the log's outcomes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Input {
-    /// A connection finished its opening handshake.
-    Hello {
-        /// Which.
-        session: SessionId,
-        /// On whose behalf.
-        who: Who,
-    },
-    /// A connection asks for something.
-    Request {
-        /// Which.
-        session: SessionId,
-        /// What.
-        request: Request,
-    },
-    /// A connection ended, however it did. Said once for each that said hello.
-    Gone {
-        /// Which.
-        session: SessionId,
-    },
-    /// The server is about to stop: everybody is sent home.
-    Stop,
-}
-
-/// What an asker is told.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// The request wasn't done.
-    Refused(Refusal),
-    /// An administrative change stands in the log.
-    Recorded {
-        /// The change.
-        event: Arc<Event>,
-        /// The shown name of the user it is about, if it is about one who is here.
-        name: Option<Arc<str>>,
-    },
-    /// So many connections were ended.
-    Kicked {
-        /// How many.
-        connections: usize,
-    },
-    /// Who is here, by shown name.
-    Here(Vec<Arc<str>>),
-    /// Figures.
-    Stats {
-        /// Live connections, the console aside.
-        connections: usize,
-        /// Messages said in the lobby.
-        messages: u64,
-    },
-    /// Somebody came (told to operators).
-    Arrived(Arc<str>),
-    /// Somebody went (told to operators).
-    Left(Arc<str>),
-}
-
-/// Why the hub ends a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ending {
-    /// An operator ended it.
-    Kicked,
-    /// Its address is kept out.
-    Banned,
-    /// It goes on asking for more than it may.
-    Flood,
-    /// There are as many guests from its address as there may be.
-    TooMany {
-        /// How many there may be.
-        limit: u64,
-    },
-    /// The server stops.
-    Stopping,
-}
-
-/// What the hub wants done; those for a session go to its shard, in this order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Output {
-    /// From now on the session gets the room's events from `next` on.
-    Subscribe {
-        /// Which session.
-        session: SessionId,
-        /// Which room.
-        room: RoomId,
-        /// The first `seq` it hasn't got.
-        next: u64,
-    },
-    /// An event for every subscriber of its room in these shards.
-    Deliver {
-        /// The shards with subscribers.
-        shards: Vec<u16>,
-        /// What happened.
-        event: Arc<Event>,
-    },
-    /// Something for one session alone.
-    Answer {
-        /// Which.
-        session: SessionId,
-        /// What.
-        answer: Answer,
-    },
-    /// So many of a session's requests are done with.
-    Credit {
-        /// Which.
-        session: SessionId,
-        /// How many.
-        count: u32,
-    },
-    /// End this connection. The hub has forgotten it already.
-    Close {
-        /// Which.
-        session: SessionId,
-        /// Why.
-        ending: Ending,
-    },
+/// What the hub does with a request.
+enum Admitted {
+    /// It was done, and answered if there was anything to answer.
+    Done,
+    /// It is done; whoever answers brings the credit.
+    Passed,
+    /// It is for the log.
+    ForLog(Command, Asked),
 }
 
 /// The live chat. See the module's text for the order of calls.
 pub struct Hub {
     state: State,
     limits: Limits,
+    epoch: Arc<str>,
     sessions: HashMap<SessionId, Session>,
-    /// By room: how many subscribers each shard has.
-    audiences: HashMap<RoomId, Vec<(u16, u32)>>,
+    /// Sessions whose hello is in the log's hands.
+    pending: HashSet<SessionId>,
+    presence: Presence,
+    audiences: Audiences,
+    bumps: Bumps,
     /// Sessions of operators, who hear who comes and goes.
     operators: Vec<SessionId>,
     /// How many guests there are from an address.
     guests: HashMap<IpAddr, u64>,
+    /// How fast new guests may register from an address.
+    registrations: HashMap<IpAddr, Bucket>,
     guests_ever: u64,
     /// Tells this run's guests from those of the runs before it.
     run: u64,
+    /// The lowest `seq` that the log still has of a room, where that isn't 1.
+    firsts: HashMap<RoomId, u64>,
     entries: Vec<Entry>,
     /// Whose entries are in the log's hands, oldest first.
-    askers: VecDeque<SessionId>,
+    askers: VecDeque<Asker>,
     outputs: Vec<Output>,
 }
 
 impl Hub {
-    /// A hub on the state of the log it stands on, with nobody there. `run` must be another number
-    /// at each start on the same log: guests are named by it, and the log outlives them.
-    pub fn new(state: State, limits: Limits, run: u64) -> Self {
+    /// A hub on the state of the log it stands on, with nobody there. `epoch` names the log's life.
+    /// `run` must be another number at each start on the same log: plain guests are named by it,
+    /// and the log outlives them.
+    pub fn new(state: State, limits: Limits, epoch: Arc<str>, run: u64) -> Self {
         Self {
             state,
             limits,
+            epoch,
             sessions: HashMap::new(),
-            audiences: HashMap::new(),
+            pending: HashSet::new(),
+            presence: Presence::default(),
+            audiences: Audiences::default(),
+            bumps: Bumps::default(),
             operators: Vec::new(),
             guests: HashMap::new(),
+            registrations: HashMap::new(),
             guests_ever: 0,
             run,
+            firsts: HashMap::new(),
             entries: Vec::new(),
             askers: VecDeque::new(),
             outputs: Vec::new(),
@@ -253,18 +135,32 @@ impl Hub {
     pub fn handle(&mut self, input: Input, now: u64) {
         match input {
             Input::Hello { session, who } => self.hello(session, who, now),
-            Input::Request { session, request } => {
+            Input::Request { session, id, request } => {
                 if self.sessions.contains_key(&session) {
-                    self.request(session, request, now);
+                    self.request(session, id, request, now);
                 }
             }
-            Input::Gone { session } => self.forget(session),
+            Input::Gone { session } => {
+                self.pending.remove(&session);
+                self.forget(session, now);
+            }
             Input::Stop => {
                 for session in self.in_order(|_| true) {
-                    self.close(session, Ending::Stopping);
+                    self.close(session, Ending::Stopping, now);
                 }
             }
         }
+    }
+
+    /// Does what is due at `now`: notices that were gathered, so that there are few of them.
+    pub fn handle_timeout(&mut self, now: u64) {
+        self.tell_bumps(now);
+        self.tell_presence(now);
+    }
+
+    /// When [`Hub::handle_timeout`] is due (log time), if ever.
+    pub fn timeout(&self) -> Option<u64> {
+        [self.bumps.due(), self.presence.due()].into_iter().flatten().min()
     }
 
     /// What is for the log, in order. Each is answered by one outcome of [`Hub::recorded`].
@@ -273,17 +169,25 @@ impl Hub {
     }
 
     /// What became of the oldest entries, in order.
-    pub fn recorded(&mut self, outcomes: Vec<Result<Decision, Refusal>>) {
+    pub fn recorded(&mut self, outcomes: Vec<Result<Decision, Refusal>>, now: u64) {
         for outcome in outcomes {
             // Each outcome answers one entry, and each entry pushed one asker.
-            let Some(session) = self.askers.pop_front() else { return };
+            let Some(Asker { session, id, asked }) = self.askers.pop_front() else { return };
+            if let Asked::Hello(pending) = asked {
+                self.registered(session, *pending, outcome, now);
+                continue;
+            }
             match outcome {
-                Ok(Decision::New(event)) => self.happened(session, Arc::new(event)),
-                Ok(Decision::Repeated(_)) => {}
-                Err(refusal) => self.refuse(session, refusal),
+                Ok(decision) => self.decided(session, id, &asked, decision, now),
+                Err(refusal) => self.refuse(session, id, refusal),
             }
             self.credit(session);
         }
+    }
+
+    /// The log has nothing of a room below `first` any more.
+    pub fn forgotten(&mut self, room: RoomId, first: u64) {
+        self.firsts.insert(room, first);
     }
 
     /// What is to be done, in order.
@@ -291,65 +195,33 @@ impl Hub {
         std::mem::take(&mut self.outputs)
     }
 
-    fn hello(&mut self, session: SessionId, who: Who, now: u64) {
-        let author = match who {
-            Who::Operator => Author {
-                user: UserId::new(OPERATOR),
-                name: plain::ADMINISTRATOR.into(),
-                role: Role::Operator,
-                address: None,
-            },
-            Who::Guest { address } => {
-                let ip = address.ip();
-                if self.state.is_banned(ip, now) {
-                    let ending = Ending::Banned;
-                    self.outputs.push(Output::Close { session, ending });
-                    return;
-                }
-                let limit = self.guests_limit(ip);
-                let here = self.guests.entry(ip).or_default();
-                if limit != 0 && *here >= limit {
-                    let ending = Ending::TooMany { limit };
-                    self.outputs.push(Output::Close { session, ending });
-                    return;
-                }
-                *here += 1;
-                self.guests_ever += 1;
-                Author {
-                    user: UserId::new(format!("guest-{}-{}", self.run, self.guests_ever)),
-                    name: address.to_string().into(),
-                    role: Role::Guest,
-                    address: Some(ip),
-                }
-            }
-        };
-        self.tell_operators(|| Answer::Arrived(author.name.clone()));
-        if author.role >= Role::Operator {
-            self.operators.push(session);
-        }
-        let sends = Bucket::full(self.send_rate(), now);
-        let commands = Bucket::full(self.command_rate(), now);
-        let new = Session { author, rooms: Vec::new(), sends, commands, refused: 0 };
-        self.sessions.insert(session, new);
+    /// The state it routes by.
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
-    fn request(&mut self, session: SessionId, request: Request, now: u64) {
-        match self.admit(session, request, now) {
-            Ok(Some(command)) => {
+    fn request(&mut self, session: SessionId, id: u64, request: Request, now: u64) {
+        match self.admit(session, id, request, now) {
+            Ok(Admitted::ForLog(command, asked)) => {
                 let author = self.sessions[&session].author.clone();
-                self.entries.push(Entry { author, command });
-                self.askers.push_back(session);
+                self.enter(author, command, Asker { session, id, asked });
             }
-            Ok(None) => self.credit(session),
+            Ok(Admitted::Done) => self.credit(session),
+            Ok(Admitted::Passed) => {}
             Err(refusal) => {
                 let limited = matches!(refusal, Refusal::RateLimited { .. });
-                self.refuse(session, refusal);
+                self.refuse(session, id, refusal);
                 self.credit(session);
                 if limited && self.is_flood(session) {
-                    self.close(session, Ending::Flood);
+                    self.close(session, Ending::Flood, now);
                 }
             }
         }
+    }
+
+    fn enter(&mut self, author: Author, command: Command, asker: Asker) {
+        self.entries.push(Entry { author, command });
+        self.askers.push_back(asker);
     }
 
     /// Whether a session was refused for its rate too often in a row to be a person in a hurry.
@@ -362,62 +234,115 @@ impl Hub {
     /// Checks a request; does it, or says what command it is for the log.
     fn admit(
         &mut self,
-        id: SessionId,
+        session: SessionId,
+        id: u64,
         request: Request,
         now: u64,
-    ) -> Result<Option<Command>, Refusal> {
+    ) -> Result<Admitted, Refusal> {
         let (send_rate, command_rate) = (self.send_rate(), self.command_rate());
         // `handle` looked the session up.
-        let Some(session) = self.sessions.get_mut(&id) else { return Ok(None) };
-        let operator = session.author.role >= Role::Operator;
-        if !operator {
+        let Some(asker) = self.sessions.get_mut(&session) else { return Ok(Admitted::Done) };
+        if asker.way != Way::Operator {
             let limited = |retry| Refusal::RateLimited { retry };
-            session.commands.take(command_rate, now).map_err(limited)?;
-            if !matches!(request, Request::Open { .. } | Request::Say { .. }) {
+            let purse = self.presence.purse(&asker.author.user, send_rate, command_rate, now);
+            purse.commands.take(command_rate, now).map_err(limited)?;
+            if request.is_the_operators() {
                 return Err(Refusal::Forbidden);
             }
+            if let Request::Say { text, .. } = &request {
+                check_text(text, &self.limits)?;
+                purse.sends.take(send_rate, now).map_err(limited)?;
+            }
+            asker.refused = 0;
         }
         match request {
-            Request::Say { room, text } => {
-                let (chars, limit) = (text.chars().count(), self.limits.text_chars as usize);
-                if chars > limit {
-                    return Err(Refusal::TooBig { chars, limit });
+            Request::Listen { room } => self.listen(session, &room)?,
+            Request::Open { room, after, limit, max } => {
+                return self.open(session, id, &room, after, limit, max);
+            }
+            Request::Close { room } => {
+                self.close_room(session, &room);
+                self.answer(session, id, Answer::Done);
+            }
+            Request::Say { room, nonce, text, reply } => {
+                check_text(&text, &self.limits)?;
+                let command = Command::Send { room, nonce, text, reply };
+                return Ok(Admitted::ForLog(command, Asked::Say));
+            }
+            Request::Change { room, m, nonce, op } => {
+                match &op {
+                    Op::Edit(Some(text)) => check_text(text, &self.limits)?,
+                    Op::Edit(None) => return Err(Refusal::BadField("text")),
+                    Op::React(emoji) | Op::Unreact(emoji) => check_emoji(emoji)?,
+                    Op::Delete | Op::Pin | Op::Unpin => {}
                 }
-                if !operator {
-                    let limited = |retry| Refusal::RateLimited { retry };
-                    session.sends.take(send_rate, now).map_err(limited)?;
-                    session.refused = 0;
-                }
-                return Ok(Some(Command::Send { room, nonce: None, text }));
+                let command = Command::Change { room, m, nonce, op };
+                return Ok(Admitted::ForLog(command, Asked::Change));
+            }
+            Request::Read { room, seq } => {
+                return Ok(Admitted::ForLog(Command::Read { room, seq }, Asked::Act));
+            }
+            Request::History { room, part, limit } => {
+                return self.history(session, id, room, part, limit);
+            }
+            Request::Watch { users } => {
+                let online = self.watch(session, users);
+                self.answer(session, id, Answer::Online(online));
+            }
+            Request::Typing { room } => self.typing(session, room, now)?,
+            Request::Rooms => {
+                let (own, others) = self.room_lists(&self.sessions[&session].author.user);
+                self.answer(session, id, Answer::Rooms { own, others });
+            }
+            Request::Room { room } => {
+                let details = self.room_details(&self.sessions[&session].author.user, &room)?;
+                self.answer(session, id, Answer::Room(Box::new(details)));
+            }
+            Request::Create { kind, name, members, history, nonce } => {
+                let command = Command::Create { kind, name, members, history, nonce };
+                return Ok(Admitted::ForLog(command, Asked::Create));
+            }
+            Request::Admit { room, user } => {
+                return Ok(Admitted::ForLog(Command::Admit { room, user }, Asked::Act));
+            }
+            Request::Remove { room, user } => {
+                return Ok(Admitted::ForLog(Command::Remove { room, user }, Asked::Act));
+            }
+            Request::Appoint { room, user, member } => {
+                let command = Command::Appoint { room, user, member };
+                return Ok(Admitted::ForLog(command, Asked::Act));
+            }
+            Request::Set { room, setting } => {
+                return Ok(Admitted::ForLog(Command::Set { room, setting }, Asked::Act));
             }
             Request::Ban { address, minutes } => {
-                return Ok(Some(Command::Ban { address, minutes }));
+                return Ok(Admitted::ForLog(Command::Ban { address, minutes }, Asked::Administer));
             }
-            Request::Unban { address } => return Ok(Some(Command::Unban { address })),
+            Request::Unban { address } => {
+                return Ok(Admitted::ForLog(Command::Unban { address }, Asked::Administer));
+            }
             Request::Mute { whom, minutes } => {
-                return Ok(Some(Command::Mute { target: self.target(whom)?, minutes }));
+                let command = Command::Mute { target: self.target(whom)?, minutes };
+                return Ok(Admitted::ForLog(command, Asked::Administer));
             }
             Request::Unmute { whom } => {
-                return Ok(Some(Command::Unmute { target: self.target(whom)? }));
+                let command = Command::Unmute { target: self.target(whom)? };
+                return Ok(Admitted::ForLog(command, Asked::Administer));
             }
-            Request::Open { room } => self.open(id, room)?,
             Request::Who => {
-                let guests = self.in_order(|session| session.author.role == Role::Guest);
+                let people = self.in_order(Session::is_a_person);
                 let name = |id: SessionId| self.sessions[&id].author.name.clone();
-                let here = guests.into_iter().map(name).collect();
-                self.answer(id, Answer::Here(here));
+                let here = people.into_iter().map(name).collect();
+                self.answer(session, id, Answer::Here(here));
             }
             Request::Stats => {
                 let messages = self.state.room(&RoomId::lobby()).map_or(0, |room| room.n);
-                let guests = |session: &&Session| session.author.role == Role::Guest;
-                let connections = self.sessions.values().filter(guests).count();
-                self.answer(id, Answer::Stats { connections, messages });
+                let connections = self.sessions.values().filter(|one| one.is_a_person()).count();
+                self.answer(session, id, Answer::Stats { connections, messages });
             }
             Request::Kick { whom } => {
                 let connections = self.in_order(|session| match &whom {
-                    Whom::Name(name) => {
-                        *session.author.name == **name && session.author.role == Role::Guest
-                    }
+                    Whom::Name(name) => *session.author.name == **name && session.is_a_person(),
                     Whom::Address(address) => session.author.address == Some(*address),
                 });
                 if connections.is_empty() {
@@ -425,12 +350,12 @@ impl Hub {
                 }
                 let count = connections.len();
                 for session in connections {
-                    self.close(session, Ending::Kicked);
+                    self.close(session, Ending::Kicked, now);
                 }
-                self.answer(id, Answer::Kicked { connections: count });
+                self.answer(session, id, Answer::Kicked { connections: count });
             }
         }
-        Ok(None)
+        Ok(Admitted::Done)
     }
 
     /// Whom a mute is about: a guest who is here, or an address.
@@ -438,64 +363,117 @@ impl Hub {
         match whom {
             Whom::Address(address) => Ok(Target::Address(address)),
             Whom::Name(name) => {
+                if let Some(user) = self.state.user_named(&name) {
+                    return Ok(Target::User(user.clone()));
+                }
                 let found = self.sessions.values().find(|one| *one.author.name == name);
                 Ok(Target::User(found.ok_or(Refusal::NotFound)?.author.user.clone()))
             }
         }
     }
 
-    fn open(&mut self, id: SessionId, room: RoomId) -> Result<(), Refusal> {
-        let next = self.state.room(&room).ok_or(Refusal::NotFound)?.head + 1;
-        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
-        if session.rooms.contains(&room) {
-            return Ok(());
+    /// What a command came to, to be applied, routed and answered.
+    fn decided(
+        &mut self,
+        session: SessionId,
+        id: u64,
+        asked: &Asked,
+        decision: Decision,
+        now: u64,
+    ) {
+        let answer = match (decision, asked) {
+            (Decision::New(event), _) => {
+                let event = Arc::new(event);
+                let answer = match (&*event, asked) {
+                    (Event::Message(message), _) => Answer::Said { m: message.seq, at: message.at },
+                    (_, Asked::Create) => match event.place() {
+                        Some((room, _)) => Answer::Created { room: room.clone(), existed: false },
+                        None => Answer::Done,
+                    },
+                    (_, Asked::Administer) => {
+                        Answer::Recorded { name: self.shown_target(&event), event: event.clone() }
+                    }
+                    (Event::Changed(change), _) => Answer::Changed { seq: change.seq },
+                    (Event::Read { user, room, seq, .. }, _) => {
+                        self.tell_seen(session, user, room, *seq);
+                        Answer::Done
+                    }
+                    _ => Answer::Done,
+                };
+                self.happened(event, now);
+                answer
+            }
+            (Decision::Repeated(first), Asked::Say) => Answer::Said { m: first.seq, at: first.at },
+            (Decision::Repeated(first), Asked::Create) => {
+                Answer::Created { room: first.room, existed: true }
+            }
+            (Decision::Exists(room), _) => Answer::Created { room, existed: true },
+            (Decision::Repeated(first), _) => Answer::Changed { seq: first.seq },
+            (Decision::So { seq }, Asked::Change) => Answer::Changed { seq },
+            (Decision::So { .. } | Decision::Known(_), _) => Answer::Done,
+        };
+        // Who doesn't number its requests hears of refusals alone; an operator of what it changed.
+        if id != 0 || matches!(answer, Answer::Recorded { .. }) {
+            self.answer(session, id, answer);
         }
-        session.rooms.push(room.clone());
-        let audience = self.audiences.entry(room.clone()).or_default();
-        match audience.iter_mut().find(|(shard, _)| *shard == id.shard) {
-            Some((_, count)) => *count += 1,
-            None => audience.push((id.shard, 1)),
-        }
-        self.outputs.push(Output::Subscribe { session: id, room, next });
-        Ok(())
     }
 
-    fn happened(&mut self, session: SessionId, event: Arc<Event>) {
+    /// Applies an event and tells whoever it concerns.
+    fn happened(&mut self, event: Arc<Event>, now: u64) {
         self.state.apply(&event);
         if let Some((room, _)) = event.place() {
-            let shards: Vec<u16> = self
-                .audiences
-                .get(room)
-                .map(|audience| audience.iter().map(|(shard, _)| *shard).collect())
-                .unwrap_or_default();
+            let shards = self.audiences.shards(room);
             if !shards.is_empty() {
-                self.outputs.push(Output::Deliver { shards, event });
-            }
-            return;
-        }
-        if let Event::Banned { address, .. } = &*event {
-            for banned in self.in_order(|session| session.author.address == Some(*address)) {
-                self.close(banned, Ending::Banned);
+                self.outputs.push(Output::Deliver { shards, event: event.clone() });
             }
         }
-        let name = match &*event {
+        match &*event {
+            Event::Message(_) => self.bumps.note(&event, now),
+            Event::Room(happened) => match &happened.what {
+                What::Created { members, .. } => {
+                    for user in members {
+                        self.tell_entered(user, &happened.room);
+                    }
+                }
+                What::Joined { user } => self.tell_entered(user, &happened.room),
+                What::Left { user } => {
+                    let by = (happened.by != *user).then(|| happened.by.clone());
+                    self.show_out(user, &happened.room, by);
+                }
+                What::Set(_) | What::Appointed { .. } => {}
+            },
+            Event::Banned { address, .. } => {
+                for banned in self.in_order(|session| session.author.address == Some(*address)) {
+                    self.close(banned, Ending::Banned, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The shown name of the user whom an administrative event is about, if it is here.
+    fn shown_target(&self, event: &Event) -> Option<Arc<str>> {
+        match event {
             Event::Muted { target: Target::User(user), .. }
             | Event::Unmuted { target: Target::User(user), .. } => {
-                let muted = self.sessions.values().find(|session| session.author.user == *user);
-                muted.map(|session| session.author.name.clone())
+                let here = || self.sessions.values().find(|session| session.author.user == *user);
+                let known = self.state.user(user).map(|user| user.name.clone());
+                known.or_else(|| here().map(|session| session.author.name.clone()))
             }
             _ => None,
-        };
-        self.answer(session, Answer::Recorded { event, name });
+        }
     }
 
-    fn close(&mut self, session: SessionId, ending: Ending) {
+    fn close(&mut self, session: SessionId, ending: Ending, now: u64) {
         self.outputs.push(Output::Close { session, ending });
-        self.forget(session);
+        self.forget(session, now);
     }
 
-    fn forget(&mut self, id: SessionId) {
+    fn forget(&mut self, id: SessionId, now: u64) {
         let Some(session) = self.sessions.remove(&id) else { return };
+        if session.way == Way::Bearer {
+            return;
+        }
         self.operators.retain(|operator| *operator != id);
         if let Some(address) = session.author.address
             && let Some(here) = self.guests.get_mut(&address)
@@ -506,15 +484,9 @@ impl Hub {
             }
         }
         for room in &session.rooms {
-            let Some(audience) = self.audiences.get_mut(room) else { continue };
-            for (shard, count) in audience.iter_mut() {
-                *count -= u32::from(*shard == id.shard);
-            }
-            audience.retain(|(_, count)| *count > 0);
-            if audience.is_empty() {
-                self.audiences.remove(room);
-            }
+            self.audiences.leave(room, id.shard);
         }
+        self.presence.leave(id, &session, now);
         self.tell_operators(|| Answer::Left(session.author.name.clone()));
     }
 
@@ -527,17 +499,17 @@ impl Hub {
     }
 
     fn tell_operators(&mut self, answer: impl Fn() -> Answer) {
-        let tell = |&session: &SessionId| Output::Answer { session, answer: answer() };
+        let tell = |&session: &SessionId| Output::Answer { session, id: 0, answer: answer() };
         self.outputs.extend(self.operators.iter().map(tell));
     }
 
-    fn refuse(&mut self, session: SessionId, refusal: Refusal) {
-        self.answer(session, Answer::Refused(refusal));
+    fn refuse(&mut self, session: SessionId, id: u64, refusal: Refusal) {
+        self.answer(session, id, Answer::Refused(refusal));
     }
 
-    fn answer(&mut self, session: SessionId, answer: Answer) {
+    fn answer(&mut self, session: SessionId, id: u64, answer: Answer) {
         if self.sessions.contains_key(&session) {
-            self.outputs.push(Output::Answer { session, answer });
+            self.outputs.push(Output::Answer { session, id, answer });
         }
     }
 
@@ -558,21 +530,29 @@ impl Hub {
     fn command_rate(&self) -> Rate {
         Rate { burst: self.limits.commands_burst, per_second: self.limits.commands_per_second }
     }
+}
 
-    /// How many guests there may be from an address; 0: no limit.
-    fn guests_limit(&self, address: IpAddr) -> u64 {
-        match u64::try_from(self.limits.guests_per_address) {
-            Ok(limit) => limit,
-            Err(_) if is_near(address) => 200,
-            Err(_) => 20,
-        }
+impl Session {
+    /// Whether somebody is there: neither the console nor a passing HTTP request.
+    fn is_a_person(&self) -> bool {
+        self.author.role < Role::Operator && self.way != Way::Bearer
     }
 }
 
-/// Loopback, private and link-local addresses: many people may share one there.
-fn is_near(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+fn check_text(text: &str, limits: &Limits) -> Result<(), Refusal> {
+    let (chars, limit) = (text.chars().count(), limits.text_chars as usize);
+    if chars > limit {
+        return Err(Refusal::TooBig { chars, limit });
     }
+    if damso_protocol::plain::is_blank(text) {
+        return Err(Refusal::BadField("text"));
+    }
+    Ok(())
+}
+
+fn check_emoji(emoji: &str) -> Result<(), Refusal> {
+    let bad = emoji.is_empty()
+        || emoji.len() > EMOJI_BYTES_MAX
+        || emoji.chars().any(|character| character.is_whitespace() || character.is_control());
+    if bad { Err(Refusal::BadField("emoji")) } else { Ok(()) }
 }

@@ -39,6 +39,12 @@ impl Bucket {
         }
         Err(((1.0 - self.tokens) / rate.per_second * 1000.0).ceil() as u64)
     }
+
+    /// Whether it is as full at `now` (ms) as a new one.
+    pub fn is_full(&self, rate: Rate, now: u64) -> bool {
+        let elapsed = now.saturating_sub(self.filled_at) as f64 / 1000.0;
+        self.tokens + elapsed * rate.per_second >= f64::from(rate.burst)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::*;
+use crate::current::Current;
 use crate::decide::{Accepted, Lookup, decide};
-use damso_protocol::Nonce;
+use damso_protocol::{Nonce, UserId, plain};
 
 /// A hub on a log that is there at once.
 struct Scene {
@@ -15,11 +16,19 @@ impl Lookup for NothingRecorded {
     fn accepted(&self, _: &UserId, _: &Nonce) -> Option<Accepted> {
         None
     }
+
+    fn message(&self, _: &RoomId, _: u64) -> Option<Current> {
+        None
+    }
+
+    fn messages_up_to(&self, _: &RoomId, seq: u64) -> u64 {
+        seq
+    }
 }
 
 impl Scene {
     fn new(limits: Limits) -> Self {
-        Self { hub: Hub::new(State::new(), limits, 1), log: State::new(), now: 1_000 }
+        Self { hub: Hub::new(State::new(), limits, "e".into(), 1), log: State::new(), now: 1_000 }
     }
 
     fn step(&mut self, input: Input) -> Vec<Output> {
@@ -32,31 +41,34 @@ impl Scene {
             }
             outcomes.push(outcome);
         }
-        self.hub.recorded(outcomes);
+        self.hub.recorded(outcomes, self.now);
         self.hub.take_outputs()
     }
 
     fn ask(&mut self, session: SessionId, request: Request) -> Vec<Output> {
-        self.step(Input::Request { session, request })
+        self.step(Input::Request { session, id: 0, request })
     }
 
     fn say(&mut self, session: SessionId, text: &str) -> Vec<Output> {
-        self.ask(session, Request::Say { room: RoomId::lobby(), text: text.into() })
+        self.ask(
+            session,
+            Request::Say { room: RoomId::lobby(), nonce: None, text: text.into(), reply: None },
+        )
     }
 
     /// A guest in the lobby.
     fn guest(&mut self, slot: u32, address: &str) -> SessionId {
         let session = id(slot);
-        let who = Who::Guest { address: address.parse().unwrap() };
+        let who = Who::Plain { address: address.parse().unwrap() };
         self.step(Input::Hello { session, who });
-        self.ask(session, Request::Open { room: RoomId::lobby() });
+        self.ask(session, Request::Listen { room: RoomId::lobby() });
         session
     }
 
     fn operator(&mut self) -> SessionId {
         let session = id(1_000);
         self.step(Input::Hello { session, who: Who::Operator });
-        self.ask(session, Request::Open { room: RoomId::lobby() });
+        self.ask(session, Request::Listen { room: RoomId::lobby() });
         session
     }
 }
@@ -68,7 +80,9 @@ fn id(slot: u32) -> SessionId {
 fn lines(outputs: &[Output]) -> Vec<String> {
     let line = |output: &Output| match output {
         Output::Deliver { event, .. } => match &**event {
-            Event::Message(message) => Some(plain::line(&message.name, &message.text)),
+            Event::Message(message) => {
+                Some(plain::line(&message.name, message.text.as_deref().unwrap_or_default()))
+            }
             _ => None,
         },
         _ => None,
@@ -139,7 +153,7 @@ fn guests_of_one_address_are_bounded_and_a_place_is_free_again_after_one_leaves(
     let mut scene = Scene::new(Limits { guests_per_address: 2, ..Limits::default() });
     let a = scene.guest(1, "10.0.0.1:1");
     scene.guest(2, "10.0.0.1:2");
-    let third = Who::Guest { address: "10.0.0.1:3".parse().unwrap() };
+    let third = Who::Plain { address: "10.0.0.1:3".parse().unwrap() };
     let hello = Input::Hello { session: id(3), who: third };
     let full = Output::Close { session: id(3), ending: Ending::TooMany { limit: 2 } };
     assert_eq!(scene.step(hello.clone()), [full]);
@@ -150,7 +164,7 @@ fn guests_of_one_address_are_bounded_and_a_place_is_free_again_after_one_leaves(
 
 #[test]
 fn the_default_bound_is_wide_for_private_addresses_and_narrow_for_public_ones() {
-    let hub = Hub::new(State::new(), Limits::default(), 1);
+    let hub = Hub::new(State::new(), Limits::default(), "e".into(), 1);
     for (address, limit) in [
         ("127.0.0.1", 200),
         ("192.168.1.9", 200),
@@ -187,7 +201,7 @@ fn a_ban_ends_every_connection_of_the_address_and_refuses_new_ones_until_it_is_o
         assert!(outputs.contains(&Output::Close { session, ending: Ending::Banned }));
     }
     let again =
-        Input::Hello { session: id(4), who: Who::Guest { address: "10.0.0.1:3".parse().unwrap() } };
+        Input::Hello { session: id(4), who: Who::Plain { address: "10.0.0.1:3".parse().unwrap() } };
     let closed = Output::Close { session: id(4), ending: Ending::Banned };
     assert_eq!(scene.step(again.clone()), [closed]);
     assert_eq!(lines(&scene.say(other, "still here")).len(), 1);
@@ -223,9 +237,9 @@ fn the_operator_sees_who_comes_and_goes() {
     let mut scene = Scene::new(Limits::default());
     let operator = scene.operator();
     let a = id(1);
-    let who = Who::Guest { address: "[::1]:9".parse().unwrap() };
+    let who = Who::Plain { address: "[::1]:9".parse().unwrap() };
     let arrived = scene.step(Input::Hello { session: a, who });
-    let tell = |answer| Output::Answer { session: operator, answer };
+    let tell = |answer| Output::Answer { session: operator, id: 0, answer };
     assert_eq!(arrived, [tell(Answer::Arrived("[::1]:9".into()))]);
     let here = scene.ask(operator, Request::Who);
     assert_eq!(here[0], tell(Answer::Here(vec!["[::1]:9".into()])));

@@ -1,0 +1,91 @@
+//! What a nonce stood for, in eight bytes: enough to tell a repetition from another command under
+//! the same nonce, also when the text is gone (PROTOCOL section 5, G4).
+
+use crate::command::Command;
+use crate::event::{Event, Op, What};
+use crate::state::{History, Kind};
+use damso_protocol::{Nonce, RoomId, UserId};
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+/// The first bytes of a hash over a command and its nonce, which salts it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Fingerprint(pub u64);
+
+/// The nonce and fingerprint of a command that can be repeated.
+pub fn of_command(command: &Command) -> Option<(&Nonce, Fingerprint)> {
+    match command {
+        Command::Send { room, nonce: Some(nonce), text, reply } => {
+            Some((nonce, message(nonce, room, text, *reply)))
+        }
+        Command::Change { room, m, nonce, op } => Some((nonce, change(nonce, room, *m, op))),
+        Command::Create { kind, name, history, nonce: Some(nonce), .. } => {
+            Some((nonce, created(nonce, *kind, name.as_ref(), *history)))
+        }
+        _ => None,
+    }
+}
+
+/// The author, nonce and fingerprint of an event whose command can be repeated. To be taken while
+/// the event has its text.
+pub fn of_event(event: &Event) -> Option<(&UserId, &Nonce, Fingerprint)> {
+    match event {
+        Event::Message(said) => {
+            let (nonce, text) = (said.nonce.as_ref()?, said.text.as_deref().unwrap_or_default());
+            Some((&said.by, nonce, message(nonce, &said.room, text, said.reply)))
+        }
+        Event::Changed(changed) => {
+            let print = change(&changed.nonce, &changed.room, changed.m, &changed.op);
+            Some((&changed.by, &changed.nonce, print))
+        }
+        Event::Room(event) => match &event.what {
+            What::Created { kind, name, history, nonce: Some(nonce), .. } => {
+                Some((&event.by, nonce, created(nonce, *kind, name.as_ref(), *history)))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn message(nonce: &Nonce, room: &RoomId, text: &str, reply: Option<u64>) -> Fingerprint {
+    print(nonce, room.as_str(), "send", reply.unwrap_or_default(), text)
+}
+
+fn change(nonce: &Nonce, room: &RoomId, m: u64, op: &Op) -> Fingerprint {
+    let (kind, text) = match op {
+        Op::Edit(text) => ("edit", text.as_deref().unwrap_or_default()),
+        Op::Delete => ("delete", ""),
+        Op::React(emoji) => ("react", &**emoji),
+        Op::Unreact(emoji) => ("unreact", &**emoji),
+        Op::Pin => ("pin", ""),
+        Op::Unpin => ("unpin", ""),
+    };
+    print(nonce, room.as_str(), kind, m, text)
+}
+
+fn created(nonce: &Nonce, kind: Kind, name: Option<&Arc<str>>, history: History) -> Fingerprint {
+    let place = u64::from(history == History::All);
+    let kind = match kind {
+        Kind::Public => "public",
+        Kind::Private => "private",
+        Kind::Direct => "direct",
+        Kind::Announcement => "announcement",
+    };
+    print(nonce, "", kind, place, name.map(|name| &**name).unwrap_or_default())
+}
+
+fn print(nonce: &Nonce, room: &str, kind: &str, number: u64, text: &str) -> Fingerprint {
+    let mut hash = Sha256::new();
+    for part in [nonce.as_str(), room, kind] {
+        hash.update(part);
+        // No part has one of these: parts can't run into each other.
+        hash.update([0]);
+    }
+    hash.update(number.to_be_bytes());
+    hash.update(text);
+    let bytes: [u8; 32] = hash.finalize().into();
+    let mut first = [0; 8];
+    first.copy_from_slice(&bytes[..8]);
+    Fingerprint(u64::from_be_bytes(first))
+}
