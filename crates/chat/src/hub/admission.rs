@@ -1,0 +1,266 @@
+//! Who comes in: what a hello comes to.
+
+use super::rate::{Bucket, Rate};
+use super::session::{Session, Way};
+use super::{Answer, Asked, Asker, Ending, Hub, OPERATOR, Output, SessionId, Welcome, Who};
+use crate::command::{Author, Command, KeyHash, Role};
+use crate::decide::Decision;
+use crate::event::Event;
+use crate::refusal::Refusal;
+use damso_protocol::{UserId, name, plain};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// In this time as many new guests may register from an address as there may be at once, in
+/// seconds.
+const REGISTRATION_SECONDS: f64 = 600.0;
+
+/// So many addresses are remembered for their registrations before the idle ones are forgotten.
+const REGISTRATIONS_KEPT: usize = 10_000;
+
+/// A hello that waits for the log.
+pub(super) struct Pending {
+    id: u64,
+    address: IpAddr,
+    is_of_another_epoch: bool,
+}
+
+impl Hub {
+    pub(super) fn hello(&mut self, session: SessionId, who: Who, now: u64) {
+        match who {
+            Who::Operator => {
+                let author = Author {
+                    user: UserId::new(OPERATOR),
+                    name: plain::ADMINISTRATOR.into(),
+                    role: Role::Operator,
+                    address: None,
+                };
+                self.operators.push(session);
+                self.seat(session, Way::Operator, author, false, now);
+            }
+            Who::Plain { address } => {
+                let ip = address.ip();
+                if self.state.is_banned(ip, now) {
+                    let ending = Ending::Banned;
+                    return self.outputs.push(Output::Close { session, ending });
+                }
+                if let Err(limit) = self.count_guest(ip) {
+                    let ending = Ending::TooMany { limit };
+                    return self.outputs.push(Output::Close { session, ending });
+                }
+                self.guests_ever += 1;
+                let author = Author {
+                    user: UserId::new(format!("guest-{}-{}", self.run, self.guests_ever)),
+                    name: address.to_string().into(),
+                    role: Role::Guest,
+                    address: Some(ip),
+                };
+                self.seat(session, Way::Plain, author, false, now);
+            }
+            Who::Key { id, key, name, address, epoch } => {
+                let is_of_another_epoch = epoch.is_some_and(|epoch| epoch != self.epoch);
+                let pending = Pending { id, address: address.ip(), is_of_another_epoch };
+                if self.state.is_banned(pending.address, now) {
+                    return self.turn_away(session, id, Refusal::Banned, Ending::Banned);
+                }
+                match self.state.user_of_key(&key).cloned() {
+                    Some(user) => self.welcome(session, pending, &user, now),
+                    None => self.register(session, pending, key, &name, now),
+                }
+            }
+            Who::Bearer { id, key, address } => {
+                let refusal = if self.state.is_banned(address.ip(), now) {
+                    Refusal::Banned
+                } else if let Some(user) = self.state.user_of_key(&key).cloned() {
+                    let author = self.guest(&user, address.ip());
+                    return self.seat(session, Way::Bearer, author, false, now);
+                } else {
+                    Refusal::Unauthorized
+                };
+                let answer = Answer::Refused(refusal);
+                self.outputs.push(Output::Answer { session, id, answer });
+            }
+        }
+    }
+
+    fn register(
+        &mut self,
+        session: SessionId,
+        pending: Pending,
+        key: KeyHash,
+        name: &str,
+        now: u64,
+    ) {
+        let (id, address) = (pending.id, pending.address);
+        let name: Arc<str> = match name::person(name) {
+            Ok(name) => name.into(),
+            Err(bad) => {
+                return self.turn_away(session, id, Refusal::BadName(bad), Ending::Refused);
+            }
+        };
+        let limit = self.guests_limit(address);
+        if limit > 0 {
+            let rate = Rate {
+                burst: u32::try_from(limit).unwrap_or(u32::MAX),
+                per_second: limit as f64 / REGISTRATION_SECONDS,
+            };
+            if self.registrations.len() >= REGISTRATIONS_KEPT {
+                self.registrations.retain(|_, bucket| !bucket.is_full(rate, now));
+            }
+            let bucket =
+                self.registrations.entry(address).or_insert_with(|| Bucket::full(rate, now));
+            if let Err(retry) = bucket.take(rate, now) {
+                let ending = Ending::TooMany { limit };
+                return self.turn_away(session, id, Refusal::RateLimited { retry }, ending);
+            }
+        }
+        let author = Author {
+            // Nobody yet.
+            user: UserId::new(""),
+            name: name.clone(),
+            role: Role::Guest,
+            address: Some(address),
+        };
+        self.pending.insert(session);
+        let asked = Asked::Hello(Box::new(pending));
+        self.enter(author, Command::Register { key, name }, Asker { session, id, asked });
+    }
+
+    /// What the log made of a hello.
+    pub(super) fn registered(
+        &mut self,
+        session: SessionId,
+        pending: Pending,
+        outcome: Result<Decision, Refusal>,
+        now: u64,
+    ) {
+        let user = match outcome {
+            Ok(Decision::New(event)) => {
+                self.state.apply(&event);
+                match event {
+                    Event::Registered { user, .. } => user,
+                    // Nothing else comes of a registration.
+                    _ => return,
+                }
+            }
+            Ok(Decision::Known(user)) => user,
+            Ok(_) => return,
+            Err(refusal) => {
+                if self.pending.remove(&session) {
+                    let id = pending.id;
+                    match refusal {
+                        Refusal::NameTaken { .. } => {
+                            let answer = Answer::Refused(refusal);
+                            self.outputs.push(Output::Answer { session, id, answer });
+                        }
+                        Refusal::Banned => self.turn_away(session, id, refusal, Ending::Banned),
+                        _ => self.turn_away(session, id, refusal, Ending::Refused),
+                    }
+                }
+                return;
+            }
+        };
+        // It may have gone meanwhile.
+        if self.pending.remove(&session) {
+            self.welcome(session, pending, &user, now);
+        }
+    }
+
+    fn welcome(&mut self, session: SessionId, pending: Pending, user: &UserId, now: u64) {
+        let Pending { id, address, is_of_another_epoch } = pending;
+        let most = u64::from(self.limits.connections_per_user);
+        if most > 0 && self.presence.connections(user) as u64 >= most {
+            let ending = Ending::TooMany { limit: most };
+            return self.turn_away(session, id, Refusal::Full("connections"), ending);
+        }
+        if let Err(limit) = self.count_guest(address) {
+            let ending = Ending::TooMany { limit };
+            return self.turn_away(session, id, Refusal::Full("guests"), ending);
+        }
+        let author = self.guest(user, address);
+        let welcome = Welcome {
+            epoch: self.epoch.clone(),
+            user: user.clone(),
+            name: author.name.clone(),
+            rooms: self
+                .state
+                .rooms_of(user)
+                .filter_map(|room| self.room_entry(user, &room))
+                .collect(),
+        };
+        self.seat(session, Way::Key, author, is_of_another_epoch, now);
+        self.answer(session, id, Answer::Welcome(Box::new(welcome)));
+    }
+
+    /// Gives a session its place among those who are here.
+    fn seat(
+        &mut self,
+        session: SessionId,
+        way: Way,
+        author: Author,
+        is_of_another_epoch: bool,
+        now: u64,
+    ) {
+        if way != Way::Bearer {
+            // The operator who comes hears of itself no more than anybody does.
+            let others = self.operators.iter().filter(|operator| **operator != session);
+            let arrived = |&session: &SessionId| Output::Answer {
+                session,
+                id: 0,
+                answer: Answer::Arrived(author.name.clone()),
+            };
+            self.outputs.extend(others.map(arrived));
+            let (sends, commands) = (self.send_rate(), self.command_rate());
+            self.presence.arrive(session, way, &author.user, sends, commands, now);
+        }
+        let new = Session {
+            author,
+            way,
+            rooms: Vec::new(),
+            watched: Vec::new(),
+            is_of_another_epoch,
+            typed: Vec::new(),
+            refused: 0,
+        };
+        self.sessions.insert(session, new);
+    }
+
+    fn guest(&self, user: &UserId, address: IpAddr) -> Author {
+        let name = self.state.user(user).map(|user| user.name.clone()).unwrap_or_default();
+        Author { user: user.clone(), name, role: Role::Guest, address: Some(address) }
+    }
+
+    /// Refuses a hello and ends its connection.
+    fn turn_away(&mut self, session: SessionId, id: u64, refusal: Refusal, ending: Ending) {
+        self.outputs.push(Output::Answer { session, id, answer: Answer::Refused(refusal) });
+        self.outputs.push(Output::Close { session, ending });
+    }
+
+    /// Counts one more guest from an address, if there may be one; else how many there may be.
+    fn count_guest(&mut self, address: IpAddr) -> Result<(), u64> {
+        let limit = self.guests_limit(address);
+        let here = self.guests.entry(address).or_default();
+        if limit != 0 && *here >= limit {
+            return Err(limit);
+        }
+        *here += 1;
+        Ok(())
+    }
+
+    /// How many guests there may be from an address; 0: no limit.
+    pub(super) fn guests_limit(&self, address: IpAddr) -> u64 {
+        match u64::try_from(self.limits.guests_per_address) {
+            Ok(limit) => limit,
+            Err(_) if is_near(address) => 200,
+            Err(_) => 20,
+        }
+    }
+}
+
+/// Loopback, private and link-local addresses: many people may share one there.
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}

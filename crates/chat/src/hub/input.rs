@@ -1,0 +1,235 @@
+//! What moves the hub.
+
+use super::{SessionId, Who};
+use crate::command::Setting;
+use crate::event::{Member, Op};
+use crate::state::{History, Kind};
+use damso_protocol::{Nonce, RoomId, UserId};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Everything that can move the hub, but for time and the log's outcomes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// A connection says on whose behalf it is there. Said once by each that asks for anything.
+    Hello {
+        /// Which.
+        session: SessionId,
+        /// On whose behalf.
+        who: Who,
+    },
+    /// A connection asks for something. Takes one of its credits, which comes back as
+    /// [`Output::Credit`](super::Output::Credit) when it's done.
+    Request {
+        /// Which.
+        session: SessionId,
+        /// What it calls the request; 0 if it wants no answer but a refusal.
+        id: u64,
+        /// What.
+        request: Request,
+    },
+    /// A connection ended, however it did. Said once for each that said hello.
+    Gone {
+        /// Which.
+        session: SessionId,
+    },
+    /// The server is about to stop: everybody is sent home.
+    Stop,
+}
+
+/// What a session asks of the hub.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Hear a room from its head on, without a word of answer: the plain dialect's.
+    Listen {
+        /// Which.
+        room: RoomId,
+    },
+    /// Hear a room, from where the asker's copy of it ends.
+    Open {
+        /// Which.
+        room: RoomId,
+        /// The last `seq` it holds; none: it holds nothing, and wants the newest page.
+        after: Option<u64>,
+        /// The most messages in a page.
+        limit: usize,
+        /// The most events it is willing to have replayed.
+        max: u64,
+    },
+    /// Hear a room no more.
+    Close {
+        /// Which.
+        room: RoomId,
+    },
+    /// Say something in a room.
+    Say {
+        /// Where.
+        room: RoomId,
+        /// What the author calls it.
+        nonce: Option<Nonce>,
+        /// What, as it was written.
+        text: Arc<str>,
+        /// The message it answers.
+        reply: Option<u64>,
+    },
+    /// Change a message.
+    Change {
+        /// The message's room.
+        room: RoomId,
+        /// The message.
+        m: u64,
+        /// What the author calls the change.
+        nonce: Nonce,
+        /// What changes.
+        op: Op,
+    },
+    /// The asker has read a room so far.
+    Read {
+        /// Which room.
+        room: RoomId,
+        /// The last `seq` read.
+        seq: u64,
+    },
+    /// A page of messages.
+    History {
+        /// Of which room.
+        room: RoomId,
+        /// Which part.
+        part: Part,
+        /// The most messages in it.
+        limit: usize,
+    },
+    /// Who of these is here, from now on? Replaces what was asked before.
+    Watch {
+        /// Whom.
+        users: Vec<UserId>,
+    },
+    /// The asker is writing.
+    Typing {
+        /// Where.
+        room: RoomId,
+    },
+    /// The asker's rooms, and those it could join.
+    Rooms,
+    /// One room, with its members.
+    Room {
+        /// Which.
+        room: RoomId,
+    },
+    /// Make a room.
+    Create {
+        /// What kind.
+        kind: Kind,
+        /// Its name; direct messages have none.
+        name: Option<Arc<str>>,
+        /// Who else is in it from the start.
+        members: Vec<UserId>,
+        /// What those see who come later.
+        history: History,
+        /// What the maker calls it.
+        nonce: Option<Nonce>,
+    },
+    /// Let somebody into a room; oneself: join.
+    Admit {
+        /// Which room.
+        room: RoomId,
+        /// Whom.
+        user: UserId,
+    },
+    /// Take somebody out of a room; oneself: leave.
+    Remove {
+        /// Which room.
+        room: RoomId,
+        /// Whom.
+        user: UserId,
+    },
+    /// Change what a member may do.
+    Appoint {
+        /// Which room.
+        room: RoomId,
+        /// Whom.
+        user: UserId,
+        /// What it is from now on.
+        member: Member,
+    },
+    /// Change a room itself.
+    Set {
+        /// Which room.
+        room: RoomId,
+        /// What changes.
+        setting: Setting,
+    },
+    /// Who is here? The operator's.
+    Who,
+    /// Figures. The operator's.
+    Stats,
+    /// End somebody's connections. The operator's.
+    Kick {
+        /// Whose.
+        whom: Whom,
+    },
+    /// Keep an address out and end its connections. The operator's.
+    Ban {
+        /// Which.
+        address: IpAddr,
+        /// For how long; none: for good.
+        minutes: Option<u64>,
+    },
+    /// Let an address in again. The operator's.
+    Unban {
+        /// Which.
+        address: IpAddr,
+    },
+    /// Let somebody read but not write. The operator's.
+    Mute {
+        /// Whom.
+        whom: Whom,
+        /// For how long; none: for good.
+        minutes: Option<u64>,
+    },
+    /// Let somebody write again. The operator's.
+    Unmute {
+        /// Whom.
+        whom: Whom,
+    },
+}
+
+impl Request {
+    /// Whether only the operator may ask for it.
+    pub(super) fn is_the_operators(&self) -> bool {
+        matches!(
+            self,
+            Self::Who
+                | Self::Stats
+                | Self::Kick { .. }
+                | Self::Ban { .. }
+                | Self::Unban { .. }
+                | Self::Mute { .. }
+                | Self::Unmute { .. }
+        )
+    }
+}
+
+/// Which part of a room's messages is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// The newest.
+    Newest,
+    /// Those before this message, nearest first.
+    Before(u64),
+    /// Those after this message, nearest first.
+    After(u64),
+    /// This message and those around it.
+    Around(u64),
+    /// The first one at or after this time (ms since 1970), and those around it.
+    At(u64),
+}
+
+/// Whom the operator means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whom {
+    /// Who is shown under this name.
+    Name(String),
+    /// Everybody from this address.
+    Address(IpAddr),
+}

@@ -1,0 +1,192 @@
+//! Who is here, and who wants to know. Online means a connection within the last half minute, so
+//! that a page that is loaded anew doesn't flicker.
+
+use super::rate::{Bucket, Rate};
+use super::session::{Session, Way};
+use super::{Answer, Hub, Output, SessionId};
+use damso_protocol::UserId;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+/// How long somebody without a connection still counts as online, in ms.
+const AWAY_MS: u64 = 30_000;
+/// Comings and goings are told at most once in this time, in ms.
+const TELL_MS: u64 = 2_000;
+
+/// Somebody's connections, and what all of them together may ask for.
+pub(super) struct Live {
+    sessions: Vec<SessionId>,
+    purse: Purse,
+    /// It has a connection that stays, or had one a moment ago.
+    online: bool,
+    /// When the last connection went.
+    gone_at: u64,
+}
+
+/// What a user may still ask for.
+pub(super) struct Purse {
+    pub sends: Bucket,
+    pub commands: Bucket,
+}
+
+impl Purse {
+    fn full(sends: Rate, commands: Rate, now: u64) -> Self {
+        Self { sends: Bucket::full(sends, now), commands: Bucket::full(commands, now) }
+    }
+}
+
+/// See the module's text.
+#[derive(Default)]
+pub(super) struct Presence {
+    users: HashMap<UserId, Live>,
+    watchers: HashMap<UserId, Vec<SessionId>>,
+    /// Who went, and when they count as gone, oldest first.
+    leaving: VecDeque<(u64, UserId)>,
+    /// Who came or went since the watchers were told last.
+    changed: BTreeSet<UserId>,
+    tell_at: Option<u64>,
+    told_at: u64,
+}
+
+impl Presence {
+    pub fn arrive(
+        &mut self,
+        session: SessionId,
+        way: Way,
+        user: &UserId,
+        sends: Rate,
+        commands: Rate,
+        now: u64,
+    ) {
+        let live = self.users.entry(user.clone()).or_insert_with(|| Live {
+            sessions: Vec::new(),
+            purse: Purse::full(sends, commands, now),
+            online: false,
+            gone_at: 0,
+        });
+        live.sessions.push(session);
+        if way == Way::Key && !std::mem::replace(&mut live.online, true) {
+            self.note(user.clone(), now);
+        }
+    }
+
+    pub fn leave(&mut self, id: SessionId, session: &Session, now: u64) {
+        for watched in &session.watched {
+            self.unwatch(id, watched);
+        }
+        let user = &session.author.user;
+        let Some(live) = self.users.get_mut(user) else { return };
+        live.sessions.retain(|one| *one != id);
+        if !live.sessions.is_empty() {
+            return;
+        }
+        if session.way == Way::Key {
+            live.gone_at = now;
+            self.leaving.push_back((now + AWAY_MS, user.clone()));
+        } else {
+            // Nobody comes back as the same plain guest.
+            self.users.remove(user);
+        }
+    }
+
+    /// What a user may still ask for. One of whom nothing is known, as a passing HTTP request, is
+    /// as one who has just gone.
+    pub fn purse(&mut self, user: &UserId, sends: Rate, commands: Rate, now: u64) -> &mut Purse {
+        let leaving = &mut self.leaving;
+        let live = self.users.entry(user.clone()).or_insert_with(|| {
+            leaving.push_back((now + AWAY_MS, user.clone()));
+            let purse = Purse::full(sends, commands, now);
+            Live { sessions: Vec::new(), purse, online: false, gone_at: now }
+        });
+        &mut live.purse
+    }
+
+    pub fn connections(&self, user: &UserId) -> usize {
+        self.users.get(user).map_or(0, |live| live.sessions.len())
+    }
+
+    /// The user's connections.
+    pub fn sessions(&self, user: &UserId) -> &[SessionId] {
+        self.users.get(user).map(|live| &live.sessions[..]).unwrap_or_default()
+    }
+
+    pub fn due(&self) -> Option<u64> {
+        let leaving = self.leaving.front().map(|(at, _)| *at);
+        [self.tell_at, leaving].into_iter().flatten().min()
+    }
+
+    fn is_online(&self, user: &UserId) -> bool {
+        self.users.get(user).is_some_and(|live| live.online)
+    }
+
+    fn note(&mut self, user: UserId, now: u64) {
+        if self.watchers.contains_key(&user) {
+            self.changed.insert(user);
+            self.tell_at.get_or_insert(now.max(self.told_at + TELL_MS));
+        }
+    }
+
+    fn unwatch(&mut self, session: SessionId, user: &UserId) {
+        if let Some(watchers) = self.watchers.get_mut(user) {
+            watchers.retain(|watcher| *watcher != session);
+            if watchers.is_empty() {
+                self.watchers.remove(user);
+            }
+        }
+    }
+
+    /// Forgets who has been away for long enough.
+    fn expire(&mut self, now: u64) {
+        while let Some((at, _)) = self.leaving.front()
+            && *at <= now
+        {
+            let Some((_, user)) = self.leaving.pop_front() else { return };
+            let away = |live: &Live| live.sessions.is_empty() && live.gone_at + AWAY_MS <= now;
+            // Otherwise it came back; if it went again, it stands in the queue again.
+            if self.users.get(&user).is_some_and(away) {
+                self.users.remove(&user);
+                self.note(user, now);
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// Replaces whom a session watches; who of them is online.
+    pub(super) fn watch(&mut self, id: SessionId, mut users: Vec<UserId>) -> Vec<UserId> {
+        users.sort();
+        users.dedup();
+        let Some(session) = self.sessions.get_mut(&id) else { return Vec::new() };
+        for user in std::mem::replace(&mut session.watched, users.clone()) {
+            self.presence.unwatch(id, &user);
+        }
+        for user in &users {
+            self.presence.watchers.entry(user.clone()).or_default().push(id);
+        }
+        users.retain(|user| self.presence.is_online(user));
+        users
+    }
+
+    /// Tells watchers who came and went, if it is time to.
+    pub(super) fn tell_presence(&mut self, now: u64) {
+        self.presence.expire(now);
+        if self.presence.tell_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.presence.tell_at = None;
+        self.presence.told_at = now;
+        let changed = std::mem::take(&mut self.presence.changed);
+        let mut told: std::collections::BTreeMap<SessionId, (Vec<UserId>, Vec<UserId>)> =
+            Default::default();
+        for user in changed {
+            let online = self.presence.is_online(&user);
+            for session in self.presence.watchers.get(&user).into_iter().flatten() {
+                let (on, off) = told.entry(*session).or_default();
+                if online { on.push(user.clone()) } else { off.push(user.clone()) }
+            }
+        }
+        for (session, (on, off)) in told {
+            let answer = Answer::Presence { on, off };
+            self.outputs.push(Output::Answer { session, id: 0, answer });
+        }
+    }
+}
