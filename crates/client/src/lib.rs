@@ -1,0 +1,21 @@
+//! damso.v1's client rules (PROTOCOL section 4): no gap, no duplicate, nothing lost on the way out.
+//!
+//! - [`Client`] is the machine: text and time go in, text and [`Notice`]s come out. It reads no
+//!   clock, opens no socket and draws no random number.
+//!
+//! The scenarios in `vectors/` say what any implementation of these rules does, in a form that
+//! other languages can read; the browser's must pass them too.
+
+mod client;
+mod notice;
+mod outbox;
+mod room;
+mod saved;
+mod timeline;
+
+pub use client::{Client, CommandError, Config, Link, Stop};
+pub use notice::{Notice, Output};
+pub use outbox::{Act, Entry};
+pub use room::Room;
+pub use saved::{Saved, Waiting};
+pub use timeline::{Message, Range, Reactions, Timeline};

@@ -1,0 +1,3 @@
+//! The machine as its user and the server see it.
+
+mod vectors;
