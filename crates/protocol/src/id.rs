@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -59,6 +59,7 @@ impl Nonce {
 impl RoomId {
     /// The tutorial's one room, which everybody enters.
     pub fn lobby() -> Self {
-        Self::new("lobby")
+        static LOBBY: LazyLock<RoomId> = LazyLock::new(|| RoomId::new("lobby"));
+        LOBBY.clone()
     }
 }

@@ -48,6 +48,7 @@ pub enum ClientMessage {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Hello {
     /// What an `err` is to be called.
+    #[serde(default)]
     pub id: u64,
     /// Of a session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,6 +74,7 @@ pub struct Hello {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Open {
     /// What the reply is to be called.
+    #[serde(default)]
     pub id: u64,
     /// Which room.
     pub room: RoomId,
@@ -91,6 +93,7 @@ pub struct Open {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Close {
     /// What the reply is to be called.
+    #[serde(default)]
     pub id: u64,
     /// Which room.
     pub room: RoomId,
@@ -100,6 +103,7 @@ pub struct Close {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Send {
     /// What the reply is to be called.
+    #[serde(default)]
     pub id: u64,
     /// Where.
     pub room: RoomId,
@@ -116,6 +120,7 @@ pub struct Send {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Change {
     /// What the reply is to be called.
+    #[serde(default)]
     pub id: u64,
     /// The message's room.
     pub room: RoomId,
@@ -137,6 +142,7 @@ pub struct Change {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Read {
     /// What the reply is to be called.
+    #[serde(default)]
     pub id: u64,
     /// Which room.
     pub room: RoomId,
@@ -148,6 +154,7 @@ pub struct Read {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct History {
     /// What the reply is to be called.
+    #[serde(default)]
     pub id: u64,
     /// Which room.
     pub room: RoomId,
@@ -161,7 +168,8 @@ pub struct History {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub around: Option<u64>,
     /// The most messages in it.
-    pub limit: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }
 
 /// Where a page lies.
@@ -184,7 +192,7 @@ impl History {
             Anchor::After(m) => after = Some(m),
             Anchor::Around(m) => around = Some(m),
         }
-        Self { id, room, before, after, around, limit }
+        Self { id, room, before, after, around, limit: Some(limit) }
     }
 
     /// Where the page lies; none unless exactly one field says so.
@@ -202,6 +210,7 @@ impl History {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Watch {
     /// What the reply is to be called.
+    #[serde(default)]
     pub id: u64,
     /// Whom.
     pub users: Vec<UserId>,

@@ -26,6 +26,12 @@ pub const VERSION: u32 = 1;
 /// The most messages in a page.
 pub const PAGE_MESSAGES_MAX: u32 = 100;
 
+/// The messages in a page if `limit` doesn't say.
+pub const PAGE_MESSAGES: u32 = 50;
+
+/// The highest number that every JSON reader keeps as it is: 2^53 - 1.
+pub const NUMBER_MAX: u64 = (1 << 53) - 1;
+
 /// How many events `open` replays if its `max` doesn't say.
 pub const REPLAY_EVENTS: u64 = 500;
 
@@ -124,6 +130,32 @@ impl ErrorCode {
             Self::Internal => "internal",
             Self::Unknown => "unknown",
         }
+    }
+}
+
+impl ErrorCode {
+    /// The code that travels as `text`.
+    pub fn of(text: &str) -> Self {
+        use ErrorCode::*;
+        let known = [
+            NameTaken,
+            BadJson,
+            BadType,
+            BadField,
+            TooBig,
+            Unauthorized,
+            Forbidden,
+            NotFound,
+            Gone,
+            Muted,
+            SlowMode,
+            RateLimited,
+            NonceReused,
+            Full,
+            Unavailable,
+            Internal,
+        ];
+        known.into_iter().find(|code| code.as_str() == text).unwrap_or(Unknown)
     }
 }
 

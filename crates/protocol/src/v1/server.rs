@@ -61,7 +61,9 @@ pub struct Welcome {
     /// Names the store's life: cursors of another one are worth nothing.
     pub epoch: Arc<str>,
     /// Who the client is.
-    pub user: User,
+    pub user: UserId,
+    /// How it is shown.
+    pub name: Arc<str>,
     /// The user's list of rooms.
     pub rooms: Vec<RoomEntry>,
     /// What the client may do.
@@ -460,6 +462,8 @@ pub struct BumpRoom(
 impl BumpRoom {
     /// Flag: a message since the last bump calls the user.
     pub const MENTION: u32 = 1;
+    /// Flag: it is a direct message.
+    pub const DIRECT: u32 = 2;
 }
 
 /// Enough of a message to show that it came.

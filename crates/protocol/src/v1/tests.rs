@@ -45,7 +45,7 @@ fn every_message_of_a_client_reads_as_it_is_written() {
 fn every_message_of_a_server_reads_as_it_is_written() {
     for text in [
         concat!(
-            r#"{"t":"welcome","v":1,"epoch":"e1","user":{"id":"u1","name":"철수"},"rooms":["#,
+            r#"{"t":"welcome","v":1,"epoch":"e1","user":"u1","name":"철수","rooms":["#,
             r#"{"id":"lobby","name":"lobby","kind":"public","head":9,"n":5,"read":3,"readn":2,"#,
             r#""mentions":1,"notify":"mentions","role":"member","post":"everybody"},"#,
             r#"{"id":"d1","kind":"direct","head":0,"n":0,"read":0,"readn":0,"mentions":0,"#,
