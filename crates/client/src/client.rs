@@ -8,7 +8,7 @@ use crate::room::{PageWanted, Subscription};
 use crate::{Act, Entry, Notice, Output, Room, Saved, Waiting};
 use damso_protocol::v1::ChangeOp;
 use damso_protocol::v1::client::{Anchor, ClientMessage, Typing};
-use damso_protocol::v1::server::{RoomEntry, User, WelcomeLimits};
+use damso_protocol::v1::server::{RoomEntry, WelcomeLimits};
 use damso_protocol::{Nonce, RoomId, UserId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -148,7 +148,9 @@ pub struct Client {
 
     // What is known.
     epoch: Option<Arc<str>>,
-    user: Option<User>,
+    user: Option<UserId>,
+    /// What the server calls us.
+    name: Option<Arc<str>>,
     limits: WelcomeLimits,
     list: BTreeMap<RoomId, RoomEntry>,
     /// In the order in which they were opened.
@@ -208,6 +210,7 @@ impl Client {
             flights: BTreeMap::new(),
             epoch: saved.epoch,
             user: None,
+            name: None,
             limits: WelcomeLimits::default(),
             list: BTreeMap::new(),
             rooms: Vec::new(),
@@ -392,8 +395,13 @@ impl Client {
     }
 
     /// Who we are, since the first `welcome`.
-    pub fn user(&self) -> Option<&User> {
+    pub fn user(&self) -> Option<&UserId> {
         self.user.as_ref()
+    }
+
+    /// How we are shown, since the first `welcome`.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// What the server allows, since the first `welcome`.

@@ -2,11 +2,13 @@
 //!
 //! - [`Client`] is the machine: text and time go in, text and [`Notice`]s come out. It reads no
 //!   clock, opens no socket and draws no random number.
+//! - [`driver::Session`] joins it to a socket and a clock, for programs that need no more than that.
 //!
 //! The scenarios in `vectors/` say what any implementation of these rules does, in a form that
 //! other languages can read; the browser's must pass them too.
 
 mod client;
+pub mod driver;
 mod notice;
 mod outbox;
 mod room;

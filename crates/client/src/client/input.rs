@@ -5,7 +5,7 @@ use crate::room::{Step, Subscription};
 use crate::{Notice, Output};
 use damso_protocol::v1::server::{
     Bump, BumpRoom, Bye, Change, Failure, Head, Mode, Msg, Post, Presence, Reply, Role, RoomEvent,
-    Seen, Typing, User, Welcome, What,
+    Seen, Typing, Welcome, What,
 };
 use damso_protocol::v1::{ErrorCode, client::ClientMessage, close};
 use damso_protocol::{Nonce, RoomId, UserId};
@@ -192,7 +192,7 @@ impl Client {
         self.attempts = 0;
         self.ping = welcome.ping;
         let is_other_store = self.epoch.as_ref().is_some_and(|epoch| *epoch != welcome.epoch);
-        let is_other_user = self.user.as_ref().is_some_and(|user| user.id != welcome.user);
+        let is_other_user = self.user.as_ref().is_some_and(|user| *user != welcome.user);
         if is_other_store || is_other_user {
             self.rooms.iter_mut().for_each(crate::Room::forget);
             self.restored.clear();
@@ -200,7 +200,8 @@ impl Client {
             self.outbox.drop_acked(None);
         }
         self.epoch = Some(welcome.epoch);
-        self.user = Some(User { id: welcome.user, name: welcome.name });
+        self.user = Some(welcome.user);
+        self.name = Some(welcome.name);
         self.limits = welcome.limits;
         self.list = welcome.rooms.into_iter().map(|entry| (entry.id.clone(), entry)).collect();
         for (room, seq) in self.reads.clone() {
@@ -218,7 +219,7 @@ impl Client {
             Flight::Open(room) => self.opened(&room, reply),
             Flight::Entry(room, nonce) => self.acked(room, nonce, reply.m.or(reply.seq)),
             Flight::Page(room) => {
-                let me = self.user.as_ref().map(|user| &user.id);
+                let me = self.user.as_ref();
                 let Some(held) = self.rooms.iter_mut().find(|held| *held.id() == room) else {
                     return;
                 };
@@ -240,7 +241,7 @@ impl Client {
     }
 
     fn opened(&mut self, room: &RoomId, mut reply: Reply) {
-        let me = self.user.as_ref().map(|user| &user.id);
+        let me = self.user.as_ref();
         let own = own(&reply, me);
         let Some(held) = self.rooms.iter_mut().find(|held| held.id() == room) else { return };
         let gap = reply.gap.take();
@@ -390,13 +391,13 @@ impl Client {
         self.rooms[at].said(&msg, self.config.keep_messages);
         self.rooms[at].stopped_typing(&msg.by);
         if let Some(user) = &self.user {
-            let is_own = user.id == msg.by;
+            let is_own = *user == msg.by;
             if let Some(entry) = self.list.get_mut(&msg.room) {
                 entry.n = entry.n.max(msg.n);
                 if is_own {
                     // Sending counts as reading (G8).
                     (entry.read, entry.readn, entry.mentions) = (msg.seq, entry.n, 0);
-                } else if msg.mentions.iter().any(|mention| mention.calls(&user.id)) {
+                } else if msg.mentions.iter().any(|mention| mention.calls(user)) {
                     entry.mentions = entry.mentions.saturating_add(1);
                 }
             }
@@ -408,7 +409,7 @@ impl Client {
     }
 
     fn changed(&mut self, at: usize, change: Change) {
-        let me = self.user.as_ref().map(|user| &user.id);
+        let me = self.user.as_ref();
         self.rooms[at].changed(&change, me);
         if let Some(nonce) = change.nonce.as_ref().filter(|_| me == Some(&change.by)) {
             self.arrived(&change.room, nonce, change.seq);
@@ -418,8 +419,7 @@ impl Client {
 
     fn room_changed(&mut self, event: RoomEvent) {
         let room = event.room.clone();
-        let is_me =
-            event.user.is_some() && event.user.as_ref() == self.user.as_ref().map(|user| &user.id);
+        let is_me = event.user.is_some() && event.user.as_ref() == self.user.as_ref();
         if let Some(entry) = self.list.get_mut(&room) {
             match (event.what, event.text.as_deref()) {
                 (What::Name, _) => entry.name.clone_from(&event.text),

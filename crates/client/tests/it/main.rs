@@ -1,3 +1,4 @@
 //! The machine as its user and the server see it.
 
+mod driver;
 mod vectors;

@@ -199,6 +199,7 @@ fn state(client: &Client, now: u64) -> Value {
         "stopped": stopped,
         "epoch": client.epoch(),
         "user": client.user(),
+        "name": client.name(),
         "timeout": client.timeout(),
         "rooms": Value::Object(rooms),
         "list": Value::Object(list),

@@ -78,15 +78,6 @@ pub struct Welcome {
     pub server: Arc<str>,
 }
 
-/// A user, and how it is shown.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct User {
-    /// Who.
-    pub id: UserId,
-    /// How it is shown.
-    pub name: Arc<str>,
-}
-
 /// The limits that a client should know. Names and units are those of [`Limits`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default)]
