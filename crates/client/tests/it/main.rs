@@ -1,4 +1,6 @@
 //! The machine as its user and the server see it.
 
 mod driver;
+mod model;
+mod properties;
 mod vectors;
