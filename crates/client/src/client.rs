@@ -295,7 +295,7 @@ impl Client {
         self.outbox.remove(nonce)
     }
 
-    /// The user has read a room up to `seq`.
+    /// The user has read a room of its list up to `seq`.
     pub fn read(&mut self, room: &RoomId, seq: u64, now: u64) {
         if self.seen(room, seq, None) {
             self.reads.insert(room.clone(), seq);

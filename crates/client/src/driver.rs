@@ -1,4 +1,19 @@
 //! The machine on a socket and a clock: one connection, blocking, no thread of its own.
+//!
+//! ```no_run
+//! use damso_client::{Config, driver};
+//! use damso_protocol::RoomId;
+//! use std::time::Duration;
+//!
+//! let config = Config { key: Some(driver::key()), name: Some("me".into()), ..Config::default() };
+//! let mut session = driver::Session::new("ws://localhost:8765", config)?;
+//! session.act(|client, now| {
+//!     client.send(RoomId::lobby(), driver::nonce(), "hello", None, now)
+//! })?;
+//! // The outbox is empty when what was in it is durable, or was refused.
+//! let is_done = session.run_until(Duration::from_secs(10), |client| client.outbox().is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 // The rim: everything else here has time and bytes as arguments.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -146,7 +161,8 @@ impl Session {
             self.client.handle_timeout(time);
         }
         self.settle(until);
-        let due = self.client.timeout().map(|due| self.begun + Duration::from_millis(due));
+        let due = self.client.timeout().map(Duration::from_millis);
+        let due = due.and_then(|due| self.begun.checked_add(due));
         let due = due.map_or(until, |due| due.min(until));
         match &mut self.line {
             Some(line) => {

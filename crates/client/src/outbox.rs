@@ -103,23 +103,18 @@ impl Outbox {
     }
 
     /// The first entry of each room that may be sent now.
-    pub(crate) fn due(&self, is_busy: impl Fn(&RoomId) -> bool) -> Vec<usize> {
+    pub(crate) fn due(&self, is_busy: impl Fn(&RoomId) -> bool) -> Vec<Nonce> {
         let mut rooms: Vec<&RoomId> = Vec::new();
         let mut due = Vec::new();
-        for (at, entry) in self.entries.iter().enumerate() {
+        for entry in &self.entries {
             if entry.acked.is_some() || rooms.contains(&&entry.room) {
                 continue;
             }
             rooms.push(&entry.room);
             if !entry.in_flight && !is_busy(&entry.room) {
-                due.push(at);
+                due.push(entry.nonce.clone());
             }
         }
         due
-    }
-
-    pub(crate) fn start(&mut self, at: usize) -> &Entry {
-        self.entries[at].in_flight = true;
-        &self.entries[at]
     }
 }

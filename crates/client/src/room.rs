@@ -189,8 +189,7 @@ impl Room {
 
     /// A page arrived. Whether it is of use: if not, it is asked for once more.
     pub(crate) fn page(&mut self, at: usize, reply: Reply, me: Option<&UserId>) -> bool {
-        let asof = reply.asof.unwrap_or(0);
-        if asof < self.reset_at {
+        if reply.asof.is_some_and(|asof| asof < self.reset_at) {
             self.pages[at].id = None;
             return false;
         }
@@ -216,7 +215,7 @@ impl Room {
                 self.timeline.cover(low.unwrap_or(m), m.saturating_sub(1));
             }
             Anchor::After(m) => {
-                let high = if more { highest } else { Some(asof) };
+                let high = if more { highest } else { reply.asof.max(highest) };
                 self.timeline.cover(m.saturating_add(1), high.unwrap_or(m));
             }
             Anchor::Around(_) => {

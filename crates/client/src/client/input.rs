@@ -1,5 +1,6 @@
 //! What comes in: the connection's fate, and what the server says.
 
+use super::pump::WAIT_MS_MAX;
 use super::{Client, Flight, Link, Stop};
 use crate::room::{Step, Subscription};
 use crate::{Notice, Output};
@@ -131,7 +132,7 @@ impl Client {
             "ping" => self.write(&ClientMessage::Pong),
             "bye" => {
                 let bye: Bye = read(text)?;
-                self.return_after = bye.retry.unwrap_or(0);
+                self.return_after = bye.retry.unwrap_or(0).min(WAIT_MS_MAX);
                 self.notice(Notice::Bye(bye));
             }
             _ if self.link != Link::Ready => {}
@@ -190,7 +191,7 @@ impl Client {
         self.flights.clear();
         self.link = Link::Ready;
         self.attempts = 0;
-        self.ping = welcome.ping;
+        self.ping = welcome.ping.min(WAIT_MS_MAX);
         let is_other_store = self.epoch.as_ref().is_some_and(|epoch| *epoch != welcome.epoch);
         let is_other_user = self.user.as_ref().is_some_and(|user| *user != welcome.user);
         if is_other_store || is_other_user {
@@ -314,7 +315,7 @@ impl Client {
                 self.notice(Notice::NameTaken { suggest });
             }
             Flight::Hello => {
-                self.return_after = retry.unwrap_or(0);
+                self.return_after = retry.unwrap_or(0).min(WAIT_MS_MAX);
                 self.notice(Notice::HelloRefused { code, msg });
             }
             Flight::Open(room) => {

@@ -3,10 +3,11 @@
 use super::{Client, Flight, Link};
 use crate::room::Subscription;
 use crate::{Act, Notice, Output};
-use damso_protocol::RoomId;
+use damso_protocol::v1::ErrorCode;
 use damso_protocol::v1::client::{
     Change, ClientMessage, Close, Hello, History, Open, Read, Send, Watch,
 };
+use damso_protocol::{Nonce, RoomId};
 
 impl Client {
     /// Says hello.
@@ -42,9 +43,7 @@ impl Client {
             self.pump_room(at);
         }
         self.room_paused_until.retain(|_, until| now < *until);
-        for at in self.outbox.due(|room| self.is_busy(room)) {
-            self.pump_entry(at);
-        }
+        self.pump_outbox();
         self.pump_reads();
         if self.is_watch_due
             && let Some(users) = self.watched.clone()
@@ -78,16 +77,47 @@ impl Client {
         }
     }
 
-    fn pump_entry(&mut self, at: usize) {
-        let entry = self.outbox.start(at).clone();
-        let (room, nonce) = (entry.room, entry.nonce);
-        let id = self.depart(Flight::Entry(room.clone(), nonce.clone()));
-        self.write(&match entry.act {
-            Act::Send { text, reply } => ClientMessage::Send(Send { id, room, nonce, text, reply }),
+    fn pump_outbox(&mut self) {
+        loop {
+            let due = self.outbox.due(|room| self.is_busy(room));
+            let mut is_done = true;
+            for nonce in due {
+                is_done &= self.pump_entry(&nonce);
+            }
+            if is_done {
+                return;
+            }
+        }
+    }
+
+    /// Whether the entry is on its way; if not, it is out of the outbox, and the next one is due.
+    fn pump_entry(&mut self, nonce: &Nonce) -> bool {
+        let Some(entry) = self.outbox.entry(nonce) else { return true };
+        let (id, room, nonce) = (self.last_id + 1, entry.room.clone(), nonce.clone());
+        let message = match entry.act.clone() {
+            Act::Send { text, reply } => {
+                ClientMessage::Send(Send { id, room: room.clone(), nonce, text, reply })
+            }
             Act::Change { m, op, text, emoji } => {
+                let room = room.clone();
                 ClientMessage::Change(Change { id, room, m, nonce, op, text, emoji })
             }
-        });
+        };
+        let text = serde_json::to_string(&message).unwrap_or_default();
+        if text.len() > self.limits.frame_bytes as usize {
+            // The server would close the connection, on each attempt anew.
+            let nonce = entry.nonce.clone();
+            if let Some(entry) = self.outbox.remove(&nonce) {
+                let (code, msg) = (ErrorCode::TooBig, "longer than a frame may be".into());
+                self.notice(Notice::Refused { entry, code, msg });
+            }
+            return false;
+        }
+        entry.in_flight = true;
+        let flight = Flight::Entry(room, entry.nonce.clone());
+        self.depart(flight);
+        self.outputs.push_back(Output::Write(text));
+        true
     }
 
     fn pump_reads(&mut self) {
@@ -109,7 +139,7 @@ impl Client {
 
     /// The server wants us to wait: with all, or with one room's outbox.
     pub(super) fn pause(&mut self, room: Option<&RoomId>, retry: Option<u64>, now: u64) {
-        let until = now.saturating_add(retry.unwrap_or(RETRY_MS).clamp(1, RETRY_MS_MAX));
+        let until = now.saturating_add(retry.unwrap_or(RETRY_MS).clamp(1, WAIT_MS_MAX));
         match room {
             None => self.paused_until = self.paused_until.max(Some(until)),
             Some(room) => {
@@ -156,8 +186,8 @@ impl Client {
 /// How long to wait if the server doesn't say.
 const RETRY_MS: u64 = 1_000;
 
-/// A server can't make us wait for longer, in ms.
-const RETRY_MS_MAX: u64 = 10 * 60_000;
+/// A server can't make us wait for longer, whatever it says.
+pub(super) const WAIT_MS_MAX: u64 = 10 * 60_000;
 
 /// What a server has on top of two pings.
 const SILENT_MS: u64 = 10_000;
