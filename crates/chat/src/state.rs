@@ -125,6 +125,12 @@ impl State {
                 room.called_at = message.at;
             }
         }
+        self.restore_said(message);
+    }
+
+    /// Puts back what a message says about who is called and who has read, and no more; twice is
+    /// as good as once.
+    pub fn restore_said(&mut self, message: &Message) {
         for mention in &message.mentions {
             if let Mention::User(user) = mention {
                 self.restore_mention(user.clone(), message.room.clone(), message.seq);

@@ -1,14 +1,21 @@
 //! The log: judges entries in order, records what happened, and is what an acknowledgement means.
 
 pub mod memory;
-pub mod record;
+mod record;
+pub mod rows;
 pub mod sqlite;
+#[cfg(test)]
+mod tests;
 
 pub use memory::Memory;
-pub use sqlite::{Folder, Sqlite};
+pub use rows::{Ask, Page, Part, ReadError, Rows};
+pub use sqlite::{
+    Checkpointer, Durability, Folder, OpenError, Options, Reader, Sqlite, Verified, VerifyError,
+};
 
 use damso_chat::{Decision, Entry, Refusal, State};
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
 /// What became of an entry.
 pub type Outcome = Result<Decision, Refusal>;
@@ -25,6 +32,12 @@ impl fmt::Display for Fatal {
 }
 
 impl std::error::Error for Fatal {}
+
+/// A name for the life of a new log: 16 hexadecimal digits that no other one has.
+pub fn new_epoch() -> String {
+    // The hasher is keyed at random, by the system.
+    format!("{:016x}", RandomState::new().hash_one("epoch"))
+}
 
 /// Judges and records. The order of entries is the log's order.
 pub trait Log {

@@ -1,28 +1,61 @@
-//! The log with nothing on disk, for trials and tests: it ends with the process.
+//! The log with nothing on disk, for trials and tests: it ends with the process, and it forgets.
+//!
+//! What is kept is bounded. When there is more, the oldest events of the largest room go; what it
+//! has from then on begins with [`Memory::first`].
 
+mod nonces;
+mod room;
+
+use crate::rows::{self, Ask, BYTES_MAX, EVENT_BYTES, Page, Part, ReadError, Rows, event_weight};
 use crate::{Fatal, Log, Outcome};
 use damso_chat::decide::{Accepted, Lookup, decide};
-use damso_chat::{Decision, Entry, Event, Message, State};
-use damso_protocol::{Nonce, UserId};
-use std::collections::{HashMap, VecDeque};
+use damso_chat::{Current, Decision, Entry, Event, State};
+use damso_protocol::{Nonce, RoomId, UserId};
+use nonces::Nonces;
+use room::Kept;
+use std::collections::HashMap;
+use std::convert::Infallible;
 
-/// How many accepted nonces are remembered. A log on disk remembers all of them; this one has to
-/// stay bounded.
-const NONCES_MAX: usize = 100_000;
+/// How much is kept of all rooms' events, in bytes of memory, roughly.
+const KEPT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// A log in memory. It keeps the state and the newest accepted nonces; messages live on in the
-/// rooms' feeds alone.
-#[derive(Default)]
+/// A log in memory: the state, the newest events of each room, and the newest accepted nonces.
 pub struct Memory {
     state: State,
-    accepted: Nonces,
+    past: Past,
+    bytes_max: usize,
     last_at: u64,
+}
+
+/// What is remembered beside the state.
+#[derive(Default)]
+struct Past {
+    accepted: Nonces,
+    rooms: HashMap<RoomId, Kept>,
+    /// How much all rooms take.
+    bytes: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Memory {
     /// An empty log.
     pub fn new() -> Self {
-        Self::default()
+        Self::bounded(KEPT_BYTES_MAX)
+    }
+
+    /// An empty log that keeps about so many bytes of events.
+    pub fn bounded(bytes_max: usize) -> Self {
+        Self { state: State::new(), past: Past::default(), bytes_max, last_at: 0 }
+    }
+
+    /// The lowest `seq` of a room that is still there: 1 until something was forgotten.
+    pub fn first(&self, room: &RoomId) -> u64 {
+        self.past.rooms.get(room).map_or(1, Kept::first)
     }
 }
 
@@ -31,10 +64,11 @@ impl Log for Memory {
         self.last_at = self.last_at.max(now);
         let mut outcomes = Vec::with_capacity(entries.len());
         for entry in entries {
-            let outcome = decide(&self.state, &self.accepted, &entry, self.last_at);
+            let outcome = decide(&self.state, &self.past, &entry, self.last_at);
             if let Ok(Decision::New(event)) = &outcome {
                 self.state.apply(event);
-                self.accepted.remember(event);
+                self.past.remember(event);
+                self.past.forget(self.bytes_max);
             }
             outcomes.push(outcome);
         }
@@ -46,77 +80,92 @@ impl Log for Memory {
     }
 }
 
-#[derive(Default)]
-struct Nonces {
-    by_name: HashMap<(UserId, Nonce), Accepted>,
-    oldest_first: VecDeque<(UserId, Nonce)>,
-}
-
-impl Nonces {
+impl Past {
     fn remember(&mut self, event: &Event) {
-        let Event::Message(Message { room, seq, at, text, by, nonce: Some(nonce), .. }) = event
-        else {
-            return;
-        };
-        if self.oldest_first.len() == NONCES_MAX
-            && let Some(oldest) = self.oldest_first.pop_front()
-        {
-            self.by_name.remove(&oldest);
+        self.accepted.remember(event);
+        let Some((room, _)) = event.place() else { return };
+        let room = self.rooms.entry(room.clone()).or_default();
+        let before = room.bytes();
+        room.push(event);
+        self.bytes = self.bytes - before + room.bytes();
+    }
+
+    fn forget(&mut self, bytes_max: usize) {
+        while self.bytes > bytes_max {
+            let largest = self.rooms.values_mut().max_by_key(|room| room.bytes());
+            // As long as anything is kept there is a room that has it.
+            let Some(largest) = largest else { return };
+            let before = largest.bytes();
+            largest.forget();
+            self.bytes = self.bytes - before + largest.bytes();
         }
-        let name = (by.clone(), nonce.clone());
-        let accepted = Accepted { room: room.clone(), seq: *seq, at: *at, text: text.clone() };
-        self.by_name.insert(name.clone(), accepted);
-        self.oldest_first.push_back(name);
     }
 }
 
-impl Lookup for Nonces {
+impl Lookup for Past {
     fn accepted(&self, author: &UserId, nonce: &Nonce) -> Option<Accepted> {
-        self.by_name.get(&(author.clone(), nonce.clone())).cloned()
+        self.accepted.get(author, nonce)
+    }
+
+    fn message(&self, room: &RoomId, m: u64) -> Option<Current> {
+        self.rooms.get(room)?.message(m)
+    }
+
+    /// What was forgotten counts as read, whatever `seq` is: nobody can read it any more.
+    fn messages_up_to(&self, room: &RoomId, seq: u64) -> u64 {
+        self.rooms.get(room).map_or(0, |room| room.messages_up_to(seq))
+    }
+}
+
+impl Rows for Memory {
+    /// # Errors
+    /// What is asked for was forgotten, in part at least.
+    fn events(&self, room: &RoomId, after: u64, to: u64) -> Result<Vec<Event>, ReadError> {
+        let Some(kept) = self.past.rooms.get(room) else { return Ok(Vec::new()) };
+        if after.saturating_add(1) < kept.first() && after < to {
+            return Err(ReadError(format!(
+                "the log in memory has forgotten what was in the room {room} before {}",
+                kept.first()
+            )));
+        }
+        let mut bytes = 0;
+        let mut events = Vec::new();
+        for event in kept.events(after, to) {
+            bytes += event_weight(event) + EVENT_BYTES;
+            if bytes > BYTES_MAX && !events.is_empty() {
+                break;
+            }
+            events.push(event.clone());
+        }
+        Ok(events)
+    }
+
+    fn page(&self, ask: &Ask) -> Result<Page, ReadError> {
+        let asof = self.state.room(&ask.room).map_or(0, |room| room.head);
+        let first = ask.first.max(self.first(&ask.room));
+        let Some(kept) = self.past.rooms.get(&ask.room) else {
+            return Ok(Page { asof, first, ..Page::default() });
+        };
+        let seen = kept.messages(first, ask.head);
+        // The place that parts what is above from what is below, as an index of `seen`.
+        let place = |m: u64| seen.partition_point(|seq| *seq < m);
+        let (below, above) = match ask.part {
+            Part::Newest => (seen.len(), seen.len()),
+            Part::Before(m) => (place(m), seen.len()),
+            Part::After(m) => (0, place(m.saturating_add(1))),
+            Part::Around(m) => (place(m), place(m)),
+            Part::At(at) => {
+                let place = seen.partition_point(|seq| kept.at(*seq) < at);
+                (place, place)
+            }
+        };
+        let message = |seq: &u64| kept.message(*seq).map(Ok::<_, Infallible>);
+        let above = seen[above..].iter().filter_map(message);
+        let below = seen[..below].iter().rev().filter_map(message);
+        let Ok((messages, more)) = rows::gather(above, below, ask.limit);
+        Ok(Page { messages, asof, first, more })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use damso_chat::{Author, Command, Refusal, Role};
-    use damso_protocol::RoomId;
-
-    fn say(text: &str, nonce: Option<&str>) -> Entry {
-        let author = Author {
-            user: UserId::new("a"),
-            name: "a".into(),
-            role: Role::Guest,
-            address: Some([127, 0, 0, 1].into()),
-        };
-        let nonce = nonce.map(Nonce::new);
-        Entry { author, command: Command::Send { room: RoomId::lobby(), nonce, text: text.into() } }
-    }
-
-    #[test]
-    fn within_a_batch_each_entry_is_judged_after_the_ones_before() {
-        let mut log = Memory::new();
-        let batch =
-            vec![say("x", Some("n")), say("x", Some("n")), say("y", Some("n")), say("z", None)];
-        let outcomes = log.append(batch, 7).unwrap();
-        assert!(
-            matches!(&outcomes[0], Ok(Decision::New(Event::Message(message))) if message.seq == 1)
-        );
-        assert!(matches!(&outcomes[1], Ok(Decision::Repeated(first)) if first.seq == 1));
-        assert_eq!(outcomes[2], Err(Refusal::NonceReused));
-        assert!(
-            matches!(&outcomes[3], Ok(Decision::New(Event::Message(message))) if message.seq == 2)
-        );
-        assert_eq!(log.state().room(&RoomId::lobby()).unwrap().head, 2);
-    }
-
-    #[test]
-    fn time_never_goes_back() {
-        let mut log = Memory::new();
-        log.append(vec![say("x", None)], 100).unwrap();
-        let outcomes = log.append(vec![say("y", None)], 50).unwrap();
-        assert!(
-            matches!(&outcomes[0], Ok(Decision::New(Event::Message(message))) if message.at == 100)
-        );
-    }
-}
+mod tests;

@@ -12,11 +12,15 @@ pub struct OpenError(pub(super) String);
 
 impl OpenError {
     pub(super) fn database(path: &Path, error: &rusqlite::Error) -> Self {
-        Self(format!("the database {} can't be used: {error}", path.display()))
+        Self::sentence(path, &error.to_string())
     }
 
     pub(super) fn file(path: &Path, error: &io::Error) -> Self {
-        Self(format!("the database {} can't be used: {error}", path.display()))
+        Self::sentence(path, &error.to_string())
+    }
+
+    pub(super) fn sentence(path: &Path, sentence: &str) -> Self {
+        Self(format!("the database {} can't be used: {sentence}", path.display()))
     }
 }
 
@@ -101,4 +105,4 @@ impl Folder {
     }
 }
 
-const DATABASE: &str = "damso.db";
+pub(super) const DATABASE: &str = "damso.db";

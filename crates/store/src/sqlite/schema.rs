@@ -1,18 +1,40 @@
 //! The database's tables, and how it is opened.
 
+use super::Durability;
 use super::folder::OpenError;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
 /// The form of the tables. A newer one is refused.
 const FORMAT: i64 = 1;
 
-/// `event` is the log, in the order of `position`; the rest is the view, which could be made from it
-/// anew. Rooms are read by `(room, seq)`, so that is the table's own order. What concerns the whole
-/// site stands under the room ''.
+/// `message` and `event` are the log, in the order of `position` over both; the rest is the view,
+/// which could be made from it anew. A room is read in the order of `seq`, so that is the tables'
+/// own order. Messages stand apart from all else that happens, so that a page of them costs the
+/// same however many reactions lie between. What concerns the whole site stands under the room ''.
+///
+/// - `nonce`: what authors called their commands, for ever. The fingerprint outlives the text.
+/// - `current`: what has changed of a message; most messages have none.
+/// - `reading`: how far users have read, and which unread messages call them. What their own
+///   messages say about it is put in now and then: up to the position `meta.readings`.
 const TABLES: &str = "
-CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    epoch TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    site INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    readings INTEGER NOT NULL
+) STRICT;
+CREATE TABLE message (
+    room TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (room, seq)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE event (
     room TEXT NOT NULL,
     seq INTEGER NOT NULL,
@@ -20,33 +42,68 @@ CREATE TABLE event (
     at INTEGER NOT NULL,
     record BLOB NOT NULL,
     PRIMARY KEY (room, seq)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE nonce (
     author TEXT NOT NULL,
     nonce TEXT NOT NULL,
     room TEXT NOT NULL,
     seq INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
     PRIMARY KEY (author, nonce)
-) WITHOUT ROWID;
-CREATE TABLE room (id TEXT PRIMARY KEY, head INTEGER NOT NULL, n INTEGER NOT NULL) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
+CREATE TABLE current (
+    room TEXT NOT NULL,
+    m INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (room, m)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE room (
+    id TEXT PRIMARY KEY,
+    head INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    record BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE member (
+    room TEXT NOT NULL,
+    user TEXT NOT NULL,
+    is_owner INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (room, user)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE user (id TEXT PRIMARY KEY, name TEXT NOT NULL, key BLOB NOT NULL)
+    STRICT, WITHOUT ROWID;
+CREATE TABLE reading (
+    user TEXT NOT NULL,
+    room TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    mentions BLOB NOT NULL,
+    PRIMARY KEY (user, room)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE kept (
     kind TEXT NOT NULL,
     target TEXT NOT NULL,
     until INTEGER,
     PRIMARY KEY (kind, target)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 ";
 
-/// Sets the connection up and makes the tables if there are none.
-pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+/// The writer's cache, in KiB: nonces come in no order, and their leaves should be found in memory.
+const CACHE_KIB: i64 = 16 * 1024;
+/// What the file beside the database is cut back to whenever it begins anew, in bytes. It is larger
+/// only after a reader that took long.
+pub(super) const WAL_KEPT: i64 = 64 * 1024 * 1024;
+
+/// Sets the writer's connection up and makes the tables if there are none.
+pub(super) fn prepare(
+    connection: &Connection,
+    path: &Path,
+    durability: Durability,
+) -> Result<(), OpenError> {
     let describe = |error: rusqlite::Error| OpenError::database(path, &error);
     let format: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(describe)?;
-    let set_up = || {
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // An acknowledgement means that the power may fail.
-        connection.pragma_update(None, "synchronous", "FULL")
-    };
     match format {
         0 => {
             let found = connection
@@ -61,23 +118,41 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), OpenEr
                     path.display()
                 )));
             }
-            let epoch = format!("{:016x}", RandomState::new().hash_one(path));
-            set_up().map_err(describe)?;
-            connection
-                .execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {FORMAT};"))
-                .and_then(|()| {
-                    let insert = "INSERT INTO meta (key, value) VALUES ('epoch', ?1), \
-                                  ('position', 0), ('at', 0), ('site', 0)";
-                    connection.execute(insert, params![epoch])
-                })
-                .and_then(|_| connection.execute_batch("COMMIT"))
-                .map_err(describe)
+            set_up(connection, durability).map_err(describe)?;
+            make_tables(connection).map_err(describe)
         }
-        FORMAT => set_up().map_err(describe),
+        FORMAT => set_up(connection, durability).map_err(describe),
         newer => Err(OpenError(format!(
             "{} has the format {newer}, and this damso knows up to {FORMAT}; it was written by a \
              newer one",
             path.display()
         ))),
     }
+}
+
+fn set_up(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // An acknowledgement means that the power may fail.
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    // What is deleted is overwritten.
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.execute(
+        "INSERT INTO meta (one, epoch, position, site, at, readings) VALUES (1, ?1, 0, 0, 0, 0)",
+        params![crate::new_epoch()],
+    )?;
+    transaction.commit()
 }

@@ -1,7 +1,8 @@
 use super::*;
-use crate::Memory;
-use damso_chat::{Author, Command, Role};
-use proptest::prelude::*;
+use crate::Rows;
+use crate::tests::{entry, guest, operator, say};
+use damso_chat::{Command, Event, Target};
+use damso_protocol::UserId;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,21 +28,6 @@ impl Drop for Temporary {
     }
 }
 
-fn entry(who: u8, command: Command) -> Entry {
-    let author = Author {
-        user: UserId::new(format!("u{who}")),
-        name: format!("10.0.0.{who}:1").into(),
-        role: if who == 0 { Role::Operator } else { Role::Guest },
-        address: (who > 0).then(|| [10, 0, 0, who].into()),
-    };
-    Entry { author, command }
-}
-
-fn say(who: u8, text: &str, nonce: Option<&str>) -> Entry {
-    let nonce = nonce.map(Nonce::new);
-    entry(who, Command::Send { room: RoomId::lobby(), nonce, text: text.into() })
-}
-
 #[test]
 fn a_log_goes_on_where_it_stopped() {
     let folder = Temporary::new();
@@ -49,10 +35,13 @@ fn a_log_goes_on_where_it_stopped() {
     assert!(log.folder().is_new());
     let address = [10, 0, 0, 9].into();
     let batch = vec![
-        say(1, "하나", Some("a")),
-        say(1, "둘", None),
-        entry(0, Command::Ban { address, minutes: None }),
-        entry(0, Command::Mute { target: Target::User(UserId::new("u2")), minutes: Some(1) }),
+        say(&guest(1), "하나", Some("a")),
+        say(&guest(1), "둘", None),
+        entry(&operator(), Command::Ban { address, minutes: None }),
+        entry(
+            &operator(),
+            Command::Mute { target: Target::User(UserId::new("g2")), minutes: Some(1) },
+        ),
     ];
     log.append(batch, 1_000).unwrap();
     let before = log.state().clone();
@@ -63,11 +52,11 @@ fn a_log_goes_on_where_it_stopped() {
     assert_eq!(*log.state(), before);
     assert_eq!(log.messages(), 2);
     let batch = vec![
-        say(1, "하나", Some("a")),
-        say(1, "셋", Some("a")),
-        say(2, "쉿", None),
-        say(9, "막힘", None),
-        say(1, "셋", None),
+        say(&guest(1), "하나", Some("a")),
+        say(&guest(1), "셋", Some("a")),
+        say(&guest(2), "쉿", None),
+        say(&guest(9), "막힘", None),
+        say(&guest(1), "셋", None),
     ];
     let outcomes = log.append(batch, 500).unwrap();
     assert!(matches!(&outcomes[0], Ok(Decision::Repeated(first)) if first.seq == 1));
@@ -113,67 +102,19 @@ fn a_newer_database_and_one_of_something_else_are_refused_in_one_sentence() {
 fn a_full_disk_refuses_the_batch_and_the_log_goes_on_when_there_is_room() {
     let folder = Temporary::new();
     let mut log = folder.log();
-    log.append(vec![say(1, "before", None)], 1).unwrap();
+    log.append(vec![say(&guest(1), "before", None)], 1).unwrap();
     let pages: i64 =
         log.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     log.connection.pragma_update(None, "max_page_count", pages).unwrap();
     let long = "x".repeat(100_000);
-    let outcomes = log.append(vec![say(1, "small", None), say(1, &long, None)], 2).unwrap();
+    let outcomes =
+        log.append(vec![say(&guest(1), "small", None), say(&guest(1), &long, None)], 2).unwrap();
     assert_eq!(outcomes, [Err(Refusal::Unavailable), Err(Refusal::Unavailable)]);
     log.connection.pragma_update(None, "max_page_count", 1_000_000).unwrap();
-    let outcomes = log.append(vec![say(1, &long, None)], 3).unwrap();
+    let outcomes = log.append(vec![say(&guest(1), &long, None)], 3).unwrap();
     assert!(matches!(&outcomes[0], Ok(Decision::New(Event::Message(message))) if message.seq == 2));
     drop(log);
     assert_eq!(folder.log().messages(), 2);
-}
-
-fn any_entry() -> impl Strategy<Value = Entry> {
-    let who = 0_u8..4;
-    let minutes = prop_oneof![Just(None), (0_u64..3).prop_map(Some)];
-    let nonce = prop_oneof![Just(None), (0_u8..3).prop_map(|name| Some(format!("n{name}")))];
-    let send = (who.clone(), nonce, 0_u8..3)
-        .prop_map(|(who, nonce, text)| say(who, &format!("text {text}"), nonce.as_deref()));
-    let other = (who.clone(), who, minutes, 0_u8..5).prop_map(|(by, whom, minutes, kind)| {
-        let address = IpAddr::from([10, 0, 0, whom]);
-        entry(
-            by,
-            match kind {
-                0 => Command::Ban { address, minutes },
-                1 => Command::Unban { address },
-                2 => Command::Mute { target: Target::Address(address), minutes },
-                3 => Command::Unmute { target: Target::Address(address) },
-                _ => {
-                    let target = Target::User(UserId::new(format!("u{whom}")));
-                    Command::Mute { target, minutes }
-                }
-            },
-        )
-    });
-    prop_oneof![3 => send, 2 => other]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
-
-    /// The same entries, in any batches and with restarts between them, come to the same outcomes
-    /// and the same state on disk and in memory.
-    #[test]
-    fn disk_and_memory_judge_alike(
-        batches in prop::collection::vec((prop::collection::vec(any_entry(), 1..8), any::<bool>()), 1..8)
-    ) {
-        let folder = Temporary::new();
-        let (mut disk, mut memory) = (folder.log(), Memory::new());
-        for (number, (batch, restart)) in batches.into_iter().enumerate() {
-            let now = 30_000 * number as u64;
-            let expected = memory.append(batch.clone(), now).unwrap();
-            prop_assert_eq!(disk.append(batch, now).unwrap(), expected);
-            if restart {
-                drop(disk);
-                disk = folder.log();
-            }
-            prop_assert_eq!(disk.state(), memory.state());
-        }
-    }
 }
 
 #[test]
@@ -183,9 +124,12 @@ fn another_program_that_holds_the_database_has_what_is_said_refused_and_not_the_
     log.connection.busy_timeout(Duration::ZERO).unwrap();
     let other = Connection::open(folder.0.join("damso.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert_eq!(log.append(vec![say(1, "x", None)], 1).unwrap(), [Err(Refusal::Unavailable)]);
+    assert_eq!(
+        log.append(vec![say(&guest(1), "x", None)], 1).unwrap(),
+        [Err(Refusal::Unavailable)]
+    );
     other.execute_batch("ROLLBACK").unwrap();
-    assert!(log.append(vec![say(1, "x", None)], 1).unwrap()[0].is_ok());
+    assert!(log.append(vec![say(&guest(1), "x", None)], 1).unwrap()[0].is_ok());
 }
 
 #[test]
@@ -195,7 +139,7 @@ fn the_files_are_their_owners_alone_in_a_folder_of_any_rights() {
     std::fs::create_dir(&folder.0).unwrap();
     std::fs::set_permissions(&folder.0, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut log = folder.log();
-    log.append(vec![say(1, "x", None)], 1).unwrap();
+    log.append(vec![say(&guest(1), "x", None)], 1).unwrap();
     for file in std::fs::read_dir(&folder.0).unwrap() {
         let file = file.unwrap();
         let mode = file.metadata().unwrap().permissions().mode();

@@ -1,0 +1,178 @@
+//! Keeps the file beside the database (the WAL) short. What is committed stands there first, and
+//! has to be copied into the database before the file can begin anew.
+//!
+//! The copying is the work of a thread of its own, beside the writer. Under load it never catches up
+//! with a writer that goes on; so when the file has become long and nearly all of it is copied, the
+//! writer copies the last few pages itself, between two batches, and begins the file anew. A reader
+//! that takes long holds that up for as long as it takes, and no longer.
+
+use super::error::Failure;
+use super::folder::OpenError;
+use super::{BUSY_MAX, Sqlite};
+use crate::Fatal;
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// With so many pages of the WAL not yet copied, the checkpointer is woken.
+const COPY_PAGES: u64 = 1_000;
+/// With so many pages in it (32 MiB), the WAL should begin anew.
+const RESTART_PAGES: u64 = 8_192;
+/// So many pages the writer copies itself for that.
+const REST_PAGES: u64 = 512;
+/// So long it waits for readers then.
+const READERS_MAX: Duration = Duration::from_millis(20);
+/// After such a time without much to do, what little there is in the WAL is copied, and the file
+/// emptied: what was deleted shouldn't stand in it any longer.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// How long the WAL is, and how much of it is copied, in pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Wal {
+    length: u64,
+    copied: u64,
+}
+
+/// How thoroughly to copy.
+#[derive(Clone, Copy)]
+enum Mode {
+    /// Not at all: just look.
+    Look,
+    /// What can be copied while others write and read.
+    Copy,
+    /// Everything, and the next commit begins the file anew.
+    Restart,
+    /// Everything, and the file is emptied.
+    Empty,
+}
+
+fn checkpoint(connection: &Connection, mode: Mode) -> rusqlite::Result<Wal> {
+    let pragma = match mode {
+        Mode::Look => "PRAGMA wal_checkpoint(NOOP)",
+        Mode::Copy => "PRAGMA wal_checkpoint(PASSIVE)",
+        Mode::Restart => "PRAGMA wal_checkpoint(RESTART)",
+        Mode::Empty => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
+    connection.prepare_cached(pragma)?.query_row([], |row| {
+        // -1 where there is no WAL.
+        let pages = |column| row.get::<_, i64>(column).map(|pages| pages.max(0) as u64);
+        Ok(Wal { length: pages(1)?, copied: pages(2)? })
+    })
+}
+
+/// The writer's part.
+#[derive(Default)]
+pub(super) struct Bell {
+    /// To the checkpointer. Without one, SQLite copies with every thousandth page.
+    wake: Option<SyncSender<()>>,
+    wal: Wal,
+    /// Below this length of the WAL it isn't tried again to begin it anew.
+    patience: u64,
+}
+
+impl Bell {
+    /// Notes that something was committed.
+    pub(super) fn committed(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let Some(wake) = &self.wake else { return Ok(()) };
+        self.wal = checkpoint(connection, Mode::Look)?;
+        if self.wal.length - self.wal.copied >= COPY_PAGES {
+            // Full: it is awake already. Gone: it will be told why by whoever waits for it.
+            let _ = wake.try_send(());
+        }
+        Ok(())
+    }
+
+    /// Begins the WAL anew if it is time for that. Called between batches.
+    pub(super) fn between(&mut self, connection: &Connection) -> Result<(), Failure> {
+        let Wal { length, copied } = self.wal;
+        if length < RESTART_PAGES.max(self.patience) || length - copied > REST_PAGES {
+            return Ok(());
+        }
+        connection.busy_timeout(READERS_MAX)?;
+        let done = checkpoint(connection, Mode::Restart);
+        connection.busy_timeout(BUSY_MAX)?;
+        match done.map_err(Failure::from) {
+            Ok(wal) => self.wal = wal,
+            // The checkpointer is copying, or there is no room: another time.
+            Err(failure) if failure.changed_nothing() => {}
+            Err(failure) => return Err(failure),
+        }
+        // If it couldn't be, who reads shouldn't cost every batch that time.
+        self.patience = length + RESTART_PAGES / 4;
+        if self.wal.copied == self.wal.length {
+            self.patience = 0;
+        }
+        // What was seen is old now; the next commit looks again.
+        self.wal = Wal::default();
+        Ok(())
+    }
+}
+
+/// Copies what was committed into the database, on a thread of its own: see
+/// [`run`](Self::run).
+pub struct Checkpointer {
+    connection: Connection,
+    path: PathBuf,
+    wake: Receiver<()>,
+}
+
+impl Sqlite {
+    /// Hands the copying of what was committed to a thread of its own, which has to
+    /// [`run`](Checkpointer::run) it from then on.
+    ///
+    /// # Errors
+    /// One sentence: no connection can be opened.
+    pub fn checkpointer(&mut self) -> Result<Checkpointer, OpenError> {
+        let path = self.folder.database();
+        let describe = |error: rusqlite::Error| OpenError::database(&path, &error);
+        let connection = super::connect(&self.folder, &self.options).map_err(describe)?;
+        connection.busy_timeout(READERS_MAX).map_err(describe)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(describe)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(describe)?;
+        self.connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(describe)?;
+        let (sender, wake) = sync_channel(1);
+        self.bell.wake = Some(sender);
+        Ok(Checkpointer { connection, path, wake })
+    }
+}
+
+impl Checkpointer {
+    /// Works until the log is gone, and returns then.
+    ///
+    /// # Errors
+    /// The disk failed. Whoever runs this has to end the process, as for the log itself.
+    pub fn run(self) -> Result<(), Fatal> {
+        let mut is_quiet = false;
+        loop {
+            match self.wake.recv_timeout(QUIET) {
+                Ok(()) => {
+                    is_quiet = false;
+                    self.copy(Mode::Copy)?;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    // Once it is empty it is looked at, and no more.
+                    let wal = self.copy(Mode::Look)?;
+                    if !is_quiet || wal.length > 0 {
+                        self.copy(Mode::Empty)?;
+                    }
+                    is_quiet = true;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    fn copy(&self, mode: Mode) -> Result<Wal, Fatal> {
+        match checkpoint(&self.connection, mode).map_err(Failure::from) {
+            Ok(wal) => Ok(wal),
+            // Everything is where it was, and there will be another time.
+            Err(failure) if failure.changed_nothing() => Ok(Wal::default()),
+            Err(failure) => Err(Fatal(format!(
+                "the database {} can't be written ({failure}); what was acknowledged is in the \
+                 file beside it, and damso stops",
+                self.path.display()
+            ))),
+        }
+    }
+}
