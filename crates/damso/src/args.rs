@@ -57,10 +57,10 @@ pub struct ServeArgs {
     /// Listen on the network address too, and print a QR code
     #[arg(long)]
     pub lan: bool,
-    /// Keep messages and bans in this folder
+    /// Keep everything in this folder; default ./damso-data
     #[arg(long, value_name = "DIR", conflicts_with = "memory")]
     pub data: Option<PathBuf>,
-    /// Keep nothing on disk (so it is without --data)
+    /// Keep nothing on disk, for trials
     #[arg(long)]
     pub memory: bool,
     /// How to serve connections: event or threads

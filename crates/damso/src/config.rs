@@ -18,6 +18,9 @@ struct Settings {
     limits: Limits,
 }
 
+/// The data folder, unless another one is named.
+const DATA_DEFAULT: &str = "damso-data";
+
 /// The section `[server]`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -45,7 +48,7 @@ impl Default for Server {
         Self {
             listen: Vec::new(),
             lan: false,
-            data: String::new(),
+            data: DATA_DEFAULT.into(),
             engine: "event".into(),
             shards: 0,
             allow_origin: Vec::new(),

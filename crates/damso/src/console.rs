@@ -64,7 +64,7 @@ const COMMANDS: &[Command] = &[
         read: |rest| {
             let (room, text) = rest.split_once(' ')?;
             let text = (!text.trim().is_empty()).then_some(text)?;
-            Some(Order::Ask(Request::Say { room: RoomId::new(room), text: text.into() }))
+            Some(Order::Ask(say(RoomId::new(room), text)))
         },
     },
     Command {
@@ -136,8 +136,8 @@ impl Console {
         let mut inputs = vec![Input::Hello { session, who: Who::Operator }];
         let shows = std::io::stdin().is_terminal();
         if shows {
-            let request = Request::Open { room: RoomId::lobby() };
-            inputs.push(Input::Request { session, request });
+            let request = Request::Listen { room: RoomId::lobby() };
+            inputs.push(Input::Request { session, id: 0, request });
         }
         hub.give(inputs);
         let (print, prints) = mpsc::sync_channel::<String>(PRINTS_MAX);
@@ -228,7 +228,7 @@ fn read_lines(
         match read_line(&bytes, lang) {
             Ok(None) => {}
             Ok(Some(Order::Ask(request))) => {
-                hub.give(vec![Input::Request { session, request }]);
+                hub.give(vec![Input::Request { session, id: 0, request }]);
             }
             Ok(Some(Order::Help)) => {
                 let _ = print.send(help(lang));
@@ -263,7 +263,7 @@ fn read_line(bytes: &[u8], lang: Lang) -> Result<Option<Order>, String> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     let line = std::str::from_utf8(bytes).map_err(|_| not_utf8(lang))?;
-    let say = |text: &str| Request::Say { room: RoomId::lobby(), text: text.into() };
+    let say = |text: &str| say(RoomId::lobby(), text);
     if plain::is_blank(line) {
         return Ok(None);
     }
@@ -283,13 +283,19 @@ fn read_line(bytes: &[u8], lang: Lang) -> Result<Option<Order>, String> {
     }
 }
 
-/// `ip:port` is one guest, an address is everybody from there.
+fn say(room: RoomId, text: &str) -> Request {
+    Request::Say { room, nonce: None, text: text.into(), reply: None }
+}
+
+/// `ip:port` is one guest, an address is everybody from there, all else is a name.
 fn whom(text: &str) -> Option<Whom> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(Whom::Address(address.to_canonical()));
     }
-    let guest: SocketAddr = text.parse().ok()?;
-    Some(Whom::Name(crate::dialect::shown(guest).to_string()))
+    if let Ok(guest) = text.parse::<SocketAddr>() {
+        return Some(Whom::Name(crate::dialect::shown(guest).to_string()));
+    }
+    (!text.is_empty()).then(|| Whom::Name(text.to_owned()))
 }
 
 fn address(text: &str) -> Option<IpAddr> {
@@ -298,17 +304,16 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 fn with_minutes(rest: &str) -> Option<(&str, Option<u64>)> {
-    match rest.split_once(' ') {
-        None => Some((rest, None)),
-        Some((who, minutes)) => Some((who, Some(minutes.trim().parse().ok()?))),
-    }
+    // A name may have spaces, and then the last word is the number only if it is one.
+    let minutes = rest.rsplit_once(' ').and_then(|(who, last)| Some((who, last.parse().ok()?)));
+    Some(minutes.map_or((rest, None), |(who, minutes)| (who.trim_end(), Some(minutes))))
 }
 
 /// The line that a message from the hub makes on the console.
 fn show(message: &ToShard, lang: Lang, shows: bool) -> Option<String> {
     match message {
         ToShard::Deliver(published) if shows => show_event(published),
-        ToShard::Answer(_, answer) => show_answer(answer, lang, shows),
+        ToShard::Answer(_, _, answer) => show_answer(answer, lang, shows),
         _ => None,
     }
 }
@@ -317,7 +322,7 @@ fn show_event(published: &Published) -> Option<String> {
     match published.event() {
         // The operator's own lines stand on the terminal already, as typed.
         Event::Message(message) if *message.name != *plain::ADMINISTRATOR => {
-            Some(plain::line(&message.name, &message.text) + "\n")
+            Some(plain::line(&message.name, message.text.as_deref()?) + "\n")
         }
         _ => None,
     }
@@ -350,6 +355,8 @@ fn show_answer(answer: &Answer, lang: Lang, shows: bool) -> Option<String> {
             format!("연결: {connections}, 로비 메시지: {messages}\n")
         }
         (Answer::Recorded { event, name }, lang) => show_recorded(event, name.as_deref(), lang)?,
+        // The rest answers what the console doesn't ask.
+        _ => return None,
     })
 }
 
@@ -385,7 +392,7 @@ fn show_recorded(event: &Event, name: Option<&str>, lang: Lang) -> Option<String
         }
         (Event::Unmuted { target, .. }, Lang::En) => format!("{} may write again\n", whom(target)),
         (Event::Unmuted { target, .. }, Lang::Ko) => format!("음소거 해제: {}\n", whom(target)),
-        (Event::Message(_), _) => return None,
+        _ => return None,
     })
 }
 
@@ -436,7 +443,7 @@ mod tests {
     }
 
     fn says(text: &str) -> Result<Option<Order>, String> {
-        Ok(Some(Order::Ask(Request::Say { room: RoomId::lobby(), text: text.into() })))
+        Ok(Some(Order::Ask(super::say(RoomId::lobby(), text))))
     }
 
     #[test]
@@ -477,7 +484,7 @@ mod tests {
         let lobby = RoomId::lobby();
         assert_eq!(
             order("/say lobby 안녕 모두"),
-            ask(Request::Say { room: lobby, text: "안녕 모두".into() })
+            ask(super::say(lobby, "안녕 모두"))
         );
         assert_eq!(order("/quit"), Ok(Some(Order::Quit)));
     }

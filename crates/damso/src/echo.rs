@@ -6,6 +6,7 @@ use crate::engine::{self, Links};
 use crate::http::upgrade::Door;
 use crate::lang::Lang;
 use crate::process::{self, Failure};
+use crate::readers::Readers;
 use crate::serve;
 use crate::session::Context;
 use crate::shard::ToShard;
@@ -29,6 +30,7 @@ pub fn run(args: &EchoArgs) -> Result<(), Failure> {
     let links = Links {
         context,
         hub: Arc::new(|_| {}),
+        readers: Readers::new(|_| {}),
         // An echo answers pages itself, so nothing is handed over.
         http: Arc::new(|newcomer, _| drop(newcomer)),
     };

@@ -11,7 +11,8 @@
 //!
 //! Nothing here knows sockets: bytes go through an [`Outlet`].
 
-use damso_chat::Event;
+use crate::dialect::{v1, wire};
+use damso_chat::{Event, Op};
 use damso_protocol::{RoomId, plain};
 use damso_websocket::{deflate::Deflater, frame};
 use std::cell::OnceCell;
@@ -33,9 +34,25 @@ pub enum Encoding {
     Plain,
     /// The same, where permessage-deflate was agreed.
     PlainDeflated,
+    /// damso.v1's objects.
+    V1,
+    /// The same, where permessage-deflate was agreed.
+    V1Deflated,
 }
 
-const ENCODINGS: [Encoding; 2] = [Encoding::Plain, Encoding::PlainDeflated];
+const ENCODINGS: [Encoding; 4] =
+    [Encoding::Plain, Encoding::PlainDeflated, Encoding::V1, Encoding::V1Deflated];
+
+impl Encoding {
+    fn deflates(self) -> bool {
+        matches!(self, Self::PlainDeflated | Self::V1Deflated)
+    }
+
+    /// Whether its readers may be fed from the log with what the ring hasn't any more.
+    fn is_resumable(self) -> bool {
+        matches!(self, Self::V1 | Self::V1Deflated)
+    }
+}
 
 /// An event on its way out, with the frames that were made of it so far. Shared by all shards.
 pub struct Published {
@@ -60,19 +77,7 @@ impl Published {
 
     /// The event as whole frames in one encoding; empty if this encoding has no word for it.
     fn frame(&self, encoding: Encoding, encoder: &mut Encoder) -> &Arc<[u8]> {
-        self.frames[encoding as usize].get_or_init(|| {
-            let Event::Message(message) = &*self.event else { return Arc::default() };
-            encoder.line.clear();
-            plain::write_line(&mut encoder.line, &message.name, &message.text);
-            encoder.bytes.clear();
-            if encoding == Encoding::PlainDeflated && encoder.line.len() >= DEFLATE_BYTES_MIN {
-                let deflater = encoder.deflater.get_or_insert_with(|| Deflater::new(6, 15));
-                frame::server_text_deflated(&mut encoder.bytes, &encoder.line, deflater);
-            } else {
-                frame::server_text(&mut encoder.bytes, &encoder.line);
-            }
-            Arc::from(&encoder.bytes[..])
-        })
+        self.frames[encoding as usize].get_or_init(|| encoder.frame(&self.event, encoding))
     }
 }
 
@@ -82,6 +87,31 @@ struct Encoder {
     line: String,
     bytes: Vec<u8>,
     deflater: Option<Deflater>,
+}
+
+impl Encoder {
+    fn frame(&mut self, event: &Event, encoding: Encoding) -> Arc<[u8]> {
+        match encoding {
+            Encoding::Plain | Encoding::PlainDeflated => {
+                let Event::Message(message) = event else { return Arc::default() };
+                let Some(text) = &message.text else { return Arc::default() };
+                self.line.clear();
+                plain::write_line(&mut self.line, &message.name, text);
+            }
+            Encoding::V1 | Encoding::V1Deflated => {
+                let Some(message) = wire::event(event) else { return Arc::default() };
+                self.line = v1::json(&message);
+            }
+        }
+        self.bytes.clear();
+        if encoding.deflates() && self.line.len() >= DEFLATE_BYTES_MIN {
+            let deflater = self.deflater.get_or_insert_with(|| Deflater::new(6, 15));
+            frame::server_text_deflated(&mut self.bytes, &self.line, deflater);
+        } else {
+            frame::server_text(&mut self.bytes, &self.line);
+        }
+        Arc::from(&self.bytes[..])
+    }
 }
 
 /// Bytes for one or many subscribers.
@@ -147,8 +177,21 @@ pub enum Resumed {
     Live,
     /// Its socket is full again; go on when it drains.
     Blocked,
-    /// What it needs next has left the ring.
+    /// What it needs next has left the ring, and its encoding has no other source.
     FellOff,
+}
+
+/// Events that have left a ring and that a reader needs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// Whose socket.
+    pub slot: u32,
+    /// Of which room.
+    pub room: RoomId,
+    /// The last `seq` that the reader has.
+    pub after: u64,
+    /// The last one that is wanted.
+    pub to: u64,
 }
 
 /// All feeds of one shard, and who reads them.
@@ -160,6 +203,10 @@ pub struct Feeds {
     dirty: Vec<usize>,
     /// Readers that couldn't take all of the last flush.
     blocked: Vec<u32>,
+    /// What is to be read from the log.
+    wanted: Vec<Wanted>,
+    /// What all rings cost, and may cost, in bytes.
+    ring_bytes: usize,
     encoder: Encoder,
     scratch: Vec<u8>,
     ring_bytes_max: usize,
@@ -201,10 +248,14 @@ enum Place {
     Live(usize),
     /// Needs this `seq` next.
     Behind(u64),
+    /// Needs this `seq` next, which was asked of the log.
+    Fetching(u64),
+    /// Will need this `seq` next, once the answer to the `open` of that id is out.
+    Held(u64, u64),
 }
 
 impl Feeds {
-    /// No feeds yet; each room's ring will keep about `ring_bytes_max` bytes.
+    /// No feeds yet; all rings together will keep about `ring_bytes_max` bytes.
     pub fn new(ring_bytes_max: usize) -> Self {
         Self {
             feeds: Vec::new(),
@@ -212,25 +263,31 @@ impl Feeds {
             readers: HashMap::new(),
             dirty: Vec::new(),
             blocked: Vec::new(),
+            wanted: Vec::new(),
+            ring_bytes: 0,
             encoder: Encoder::default(),
             scratch: Vec::new(),
             ring_bytes_max,
         }
     }
 
-    /// Lets `slot` read `room` from `next` on. Pending events go out first, so that nobody gets
-    /// one too many or too few.
+    /// Lets `slot` read `room`, whose last event is `head`, from `next` on, whatever it read of it
+    /// before. Pending events go out first, so that nobody gets one too many or too few. With `hold` it gets nothing of the
+    /// room until [`Feeds::release`] with the same number.
     pub fn subscribe(
         &mut self,
         slot: u32,
         encoding: Encoding,
         room: &RoomId,
         next: u64,
+        head: u64,
+        hold: Option<u64>,
         outlet: &mut impl Outlet,
     ) {
+        self.unsubscribe(slot, room, outlet);
         let index = match self.by_room.get(room) {
             Some(&index) => index,
-            None => self.add_feed(room.clone(), next),
+            None => self.add_feed(room.clone(), head),
         };
         self.flush_feed(index, outlet);
         let reader = self.readers.entry(slot).or_insert_with(|| Reader {
@@ -239,34 +296,66 @@ impl Feeds {
             rest: None,
             blocked: false,
         });
-        if reader.cursors.iter().any(|cursor| cursor.feed == index) {
-            return;
-        }
         let Some(feed) = &mut self.feeds[index] else { return };
         feed.readers += 1;
-        let place = if reader.blocked || next <= feed.head {
-            Place::Behind(next)
-        } else {
-            feed.join(slot, reader.encoding)
+        // A room's log has no hole, and the way from the hub to here keeps its order.
+        debug_assert_eq!(feed.head, head);
+        let place = match hold {
+            Some(hold) => Place::Held(next, hold),
+            None if reader.blocked || next <= feed.head => Place::Behind(next),
+            None => feed.join(slot, reader.encoding),
         };
         reader.cursors.push(Cursor { feed: index, place });
+    }
+
+    /// Lets `slot` read `room` no more. Pending events go out first.
+    pub fn unsubscribe(&mut self, slot: u32, room: &RoomId, outlet: &mut impl Outlet) {
+        let Some(&index) = self.by_room.get(room) else { return };
+        self.flush_feed(index, outlet);
+        let Some(reader) = self.readers.get_mut(&slot) else { return };
+        let Some(at) = reader.cursors.iter().position(|cursor| cursor.feed == index) else {
+            return;
+        };
+        let (cursor, encoding) = (reader.cursors.swap_remove(at), reader.encoding);
+        self.leave_feed(&cursor, encoding);
+    }
+
+    /// Lets `slot` go on with `room`, if it is held by this number.
+    pub fn release(&mut self, slot: u32, room: &RoomId, hold: u64) {
+        if let Some(cursor) = self.cursor(slot, room)
+            && let Place::Held(next, by) = cursor.place
+            && by == hold
+        {
+            cursor.place = Place::Behind(next);
+        }
     }
 
     /// Forgets a slot. It may still have the rest of a frame to take: that comes back.
     pub fn remove(&mut self, slot: u32) -> Option<Rest> {
         let reader = self.readers.remove(&slot)?;
         for cursor in &reader.cursors {
-            let Some(feed) = &mut self.feeds[cursor.feed] else { continue };
-            feed.readers -= 1;
-            if let Place::Live(index) = cursor.place {
-                feed.leave(index, reader.encoding, &mut self.readers, cursor.feed);
-            }
-            if feed.readers == 0 {
-                self.by_room.remove(&feed.room);
-                self.feeds[cursor.feed] = None;
-            }
+            self.leave_feed(cursor, reader.encoding);
         }
         reader.rest
+    }
+
+    fn leave_feed(&mut self, cursor: &Cursor, encoding: Encoding) {
+        let Some(feed) = &mut self.feeds[cursor.feed] else { return };
+        feed.readers -= 1;
+        if let Place::Live(index) = cursor.place {
+            feed.leave(index, encoding, &mut self.readers, cursor.feed);
+        }
+        if feed.readers == 0 {
+            self.ring_bytes -= feed.ring_bytes;
+            self.by_room.remove(&feed.room);
+            self.feeds[cursor.feed] = None;
+        }
+    }
+
+    fn cursor(&mut self, slot: u32, room: &RoomId) -> Option<&mut Cursor> {
+        let index = self.by_room.get(room)?;
+        let reader = self.readers.get_mut(&slot)?;
+        reader.cursors.iter_mut().find(|cursor| cursor.feed == *index)
     }
 
     /// Takes in an event; it goes out with the next [`Feeds::flush`].
@@ -278,9 +367,103 @@ impl Feeds {
         if feed.head == feed.flushed {
             self.dirty.push(index);
         }
+        if let Event::Changed(change) = &*published.event
+            && change.op == Op::Delete
+        {
+            self.ring_bytes -= feed.forget_text(change.m);
+        }
         feed.head = published.seq;
-        feed.ring_bytes += weight(&published);
+        let weight = weight(&published);
+        feed.ring_bytes += weight;
+        self.ring_bytes += weight;
         feed.ring.push_back(published);
+    }
+
+    /// Sends a text to the room's live readers of damso.v1: to those who have everything else,
+    /// and to them only if their sockets take it.
+    pub fn mention(&mut self, room: &RoomId, text: &str, outlet: &mut impl Outlet) {
+        let Some(&index) = self.by_room.get(room) else { return };
+        self.flush_feed(index, outlet);
+        let Some(feed) = &self.feeds[index] else { return };
+        let mut bytes = Vec::new();
+        frame::server_text(&mut bytes, text);
+        let (batch, mut short) = (Batch::of(&bytes), Vec::new());
+        for encoding in [Encoding::V1, Encoding::V1Deflated] {
+            for &slot in &feed.live[encoding as usize] {
+                let taken = outlet.send(slot, &batch);
+                if taken < bytes.len() {
+                    // Of what wasn't begun nothing is owed.
+                    let rest = (taken > 0).then(|| Rest { frame: batch.shared(), taken });
+                    short.push((slot, Cut { next: feed.flushed + 1, rest }));
+                }
+            }
+        }
+        self.cut_short(index, short);
+    }
+
+    /// What is to be read from the log, since it was asked last.
+    pub fn take_wanted(&mut self) -> Vec<Wanted> {
+        std::mem::take(&mut self.wanted)
+    }
+
+    /// Feeds a reader with events from the log, which begin after `after`. What it doesn't take
+    /// now is asked for again when its socket drains, so that it costs nothing meanwhile. Returns
+    /// whether the log still had what the reader needs.
+    pub fn feed(
+        &mut self,
+        slot: u32,
+        room: &RoomId,
+        after: u64,
+        events: &[Event],
+        outlet: &mut impl Outlet,
+    ) -> bool {
+        let Some(&index) = self.by_room.get(room) else { return true };
+        let Some(reader) = self.readers.get_mut(&slot) else { return true };
+        let Some(cursor) = reader.cursors.iter_mut().find(|cursor| cursor.feed == index) else {
+            return true;
+        };
+        let Place::Fetching(next) = cursor.place else { return true };
+        if next != after + 1 {
+            return true;
+        }
+        if events.first().and_then(Event::place).is_none_or(|(_, seq)| seq != next) {
+            return false;
+        }
+        cursor.place = Place::Behind(next);
+        // Its socket has filled up meanwhile, or there is something to finish first.
+        if reader.blocked || reader.rest.is_some() {
+            return true;
+        }
+        let frames = events.iter().map(|event| self.encoder.frame(event, reader.encoding));
+        let frames: Vec<Arc<[u8]>> = frames.collect();
+        let mut frames = &frames[..];
+        let mut next = next;
+        while let Some(first) = frames.first() {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(first);
+            let mut count = 1;
+            for frame in &frames[1..] {
+                if self.scratch.len() + frame.len() > BATCH_BYTES_MAX {
+                    break;
+                }
+                self.scratch.extend_from_slice(frame);
+                count += 1;
+            }
+            let (batch, rest) = frames.split_at(count);
+            let taken = outlet.send(slot, &Batch::of(&self.scratch));
+            if taken < self.scratch.len() {
+                let cut = locate(batch, next, taken);
+                cursor.place = Place::Behind(cut.next);
+                reader.rest = cut.rest;
+                self.block(slot);
+                self.blocked.push(slot);
+                return true;
+            }
+            next += count as u64;
+            frames = rest;
+        }
+        cursor.place = Place::Behind(next);
+        true
     }
 
     /// Sends what is pending to every live reader, small rooms first: they don't wait behind
@@ -343,7 +526,13 @@ impl Feeds {
             let Some(feed) = &mut self.feeds[cursor.feed] else { continue };
             debug_assert_eq!(feed.flushed, feed.head);
             if next < feed.first() {
-                return Resumed::FellOff;
+                if !encoding.is_resumable() {
+                    return Resumed::FellOff;
+                }
+                let (room, after, to) = (feed.room.clone(), next - 1, feed.head);
+                self.wanted.push(Wanted { slot, room, after, to });
+                cursor.place = Place::Fetching(next);
+                continue;
             }
             while next <= feed.head {
                 let (end, batch) =
@@ -364,13 +553,13 @@ impl Feeds {
         Resumed::Live
     }
 
-    fn add_feed(&mut self, room: RoomId, next: u64) -> usize {
+    fn add_feed(&mut self, room: RoomId, head: u64) -> usize {
         let feed = Feed {
             room: room.clone(),
             ring: VecDeque::new(),
             ring_bytes: 0,
-            head: next - 1,
-            flushed: next - 1,
+            head,
+            flushed: head,
             live: [const { Vec::new() }; ENCODINGS.len()],
             readers: 0,
             rotation: 0,
@@ -421,7 +610,12 @@ impl Feeds {
         }
         feed.rotation = feed.rotation.wrapping_add(1);
         feed.flushed = feed.head;
-        feed.trim(self.ring_bytes_max);
+        self.cut_short(index, short);
+        self.trim();
+    }
+
+    /// Notes where readers stand whose sockets took less than they were given.
+    fn cut_short(&mut self, index: usize, short: Vec<(u32, Cut)>) {
         for (slot, cut) in short {
             if let Some(reader) = self.readers.get_mut(&slot) {
                 for cursor in reader.cursors.iter_mut().filter(|cursor| cursor.feed == index) {
@@ -433,9 +627,50 @@ impl Feeds {
             self.blocked.push(slot);
         }
     }
+
+    /// Drops what is oldest in the largest rings until all together are small enough. An event
+    /// that isn't flushed yet stays.
+    fn trim(&mut self) {
+        while self.ring_bytes > self.ring_bytes_max {
+            let flushed = self.feeds.iter_mut().flatten().filter(|feed| feed.can_trim());
+            let Some(largest) = flushed.max_by_key(|feed| feed.ring_bytes) else { return };
+            let goal = largest.ring_bytes.saturating_sub(self.ring_bytes - self.ring_bytes_max);
+            let before = largest.ring_bytes;
+            // Some more at once, so that not every flush has to look for the largest.
+            largest.trim(goal - goal / 16);
+            self.ring_bytes -= before - largest.ring_bytes;
+        }
+    }
 }
 
 impl Feed {
+    fn can_trim(&self) -> bool {
+        self.flushed == self.head && self.ring.len() > 1
+    }
+
+    /// A message was deleted: it and its edits go on without their text. Returns the bytes that
+    /// the ring costs less.
+    fn forget_text(&mut self, m: u64) -> usize {
+        let from = m.saturating_sub(self.first()) as usize;
+        let mut less = 0;
+        for published in self.ring.range_mut(from.min(self.ring.len())..) {
+            let mut event = (*published.event).clone();
+            match &mut event {
+                Event::Message(message) if message.seq == m => message.text = None,
+                Event::Changed(change) if change.m == m && matches!(change.op, Op::Edit(_)) => {
+                    change.op = Op::Edit(None);
+                }
+                _ => continue,
+            }
+            if let Some(without) = Published::new(Arc::new(event)) {
+                less += weight(published) - weight(&without);
+                *published = Arc::new(without);
+            }
+        }
+        self.ring_bytes -= less;
+        less
+    }
+
     /// The `seq` of the oldest event in the ring, or the next one if it is empty.
     fn first(&self) -> u64 {
         self.head + 1 - self.ring.len() as u64
@@ -468,25 +703,10 @@ impl Feed {
     }
 
     /// Where a reader stands that took `taken` bytes of what begins with `next`.
-    fn locate(
-        &self,
-        mut next: u64,
-        mut taken: usize,
-        encoding: Encoding,
-        encoder: &mut Encoder,
-    ) -> Cut {
-        for published in self.ring.range((next - self.first()) as usize..) {
-            let frame = published.frame(encoding, encoder);
-            if taken == 0 {
-                break;
-            }
-            next += 1;
-            if taken < frame.len() {
-                return Cut { next, rest: Some(Rest { frame: frame.clone(), taken }) };
-            }
-            taken -= frame.len();
-        }
-        Cut { next, rest: None }
+    fn locate(&self, next: u64, taken: usize, encoding: Encoding, encoder: &mut Encoder) -> Cut {
+        let from = (next - self.first()) as usize;
+        let frames = self.ring.range(from..).map(|published| published.frame(encoding, encoder));
+        locate(frames, next, taken)
     }
 
     fn join(&mut self, slot: u32, encoding: Encoding) -> Place {
@@ -524,10 +744,34 @@ impl Feed {
     }
 }
 
+/// Where a reader stands that took `taken` bytes of these frames, of which the first one is that
+/// of the event `next`.
+fn locate<'a>(
+    frames: impl IntoIterator<Item = &'a Arc<[u8]>>,
+    mut next: u64,
+    mut taken: usize,
+) -> Cut {
+    for frame in frames {
+        if taken == 0 {
+            break;
+        }
+        next += 1;
+        if taken < frame.len() {
+            return Cut { next, rest: Some(Rest { frame: frame.clone(), taken }) };
+        }
+        taken -= frame.len();
+    }
+    Cut { next, rest: None }
+}
+
 /// About what an event in the ring costs, in bytes.
 fn weight(published: &Published) -> usize {
     let text = match &*published.event {
-        Event::Message(message) => message.text.len(),
+        Event::Message(message) => message.text.as_ref().map_or(0, |text| text.len()),
+        Event::Changed(change) => match &change.op {
+            Op::Edit(Some(text)) => text.len(),
+            _ => 0,
+        },
         _ => 0,
     };
     // The text is held as such and in a frame, beside what surrounds it.

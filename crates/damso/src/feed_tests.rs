@@ -37,7 +37,9 @@ pub fn published(seq: u64, text: &str) -> Arc<Published> {
         by: UserId::new("u"),
         name: "a".into(),
         at: 0,
-        text: text.into(),
+        text: Some(text.into()),
+        reply: None,
+        mentions: Vec::new(),
         nonce: None,
     };
     Arc::new(Published::new(Arc::new(Event::Message(message))).unwrap())
@@ -57,7 +59,8 @@ impl Scene {
 
     fn join(&mut self, slot: u32) {
         let (room, next) = (RoomId::lobby(), self.seq + 1);
-        self.feeds.subscribe(slot, Encoding::Plain, &room, next, &mut self.sinks);
+        let head = self.head;
+        self.feeds.subscribe(slot, Encoding::Plain, &room, next, head, None, &mut self.sinks);
     }
 
     fn say(&mut self, text: &str) {

@@ -6,12 +6,14 @@
 use crate::clock::Clock;
 use crate::feed::Published;
 use crate::process;
+use crate::readers::{self, Job, Readers};
 use crate::shard::{ShardHandle, ToShard};
 use damso_chat::Entry;
 use damso_chat::hub::{Hub, Input, Output};
-use damso_store::{Fatal, Log, Memory, Outcome, Sqlite};
+use damso_store::{Checkpointer, Fatal, Log, Memory, Outcome, Sqlite};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 /// What the hub takes in before it hands its outputs on, in inputs; and the log before it
 /// commits, in batches.
@@ -23,6 +25,8 @@ pub enum ToHub {
     Inputs(Vec<Input>),
     /// From the log: what became of the oldest entries, in order.
     Recorded(Vec<Outcome>),
+    /// Something to read in a log that is in memory, and so on the hub's thread.
+    Read(Vec<Job>),
 }
 
 /// Gives inputs to the hub.
@@ -33,6 +37,14 @@ impl HubHandle {
     /// Hands over a batch. A hub that has ended takes nothing, and nothing is owed to it.
     pub fn give(&self, inputs: Vec<Input>) {
         let _ = self.0.send(ToHub::Inputs(inputs));
+    }
+}
+
+impl HubHandle {
+    /// Readers that ask the hub's thread, which has the log in memory.
+    pub fn readers(&self) -> Readers {
+        let sender = self.0.clone();
+        Readers::new(move |jobs| drop(sender.send(ToHub::Read(jobs))))
     }
 }
 
@@ -61,12 +73,22 @@ pub fn run_log(mut log: Sqlite, clock: &Clock, entries: &Receiver<Vec<Entry>>, h
         }
         match log.append(batch, clock.now_ms()) {
             Ok(outcomes) => drop(hub.0.send(ToHub::Recorded(outcomes))),
-            Err(Fatal(sentence)) => {
-                process::complain(&format!("damso: {sentence}"));
-                std::process::exit(1);
-            }
+            Err(fatal) => give_up(&fatal),
         }
     }
+}
+
+/// Copies what was committed into the database, until the log is gone.
+pub fn run_checkpointer(checkpointer: Checkpointer) {
+    if let Err(fatal) = checkpointer.run() {
+        give_up(&fatal);
+    }
+}
+
+/// Nothing is known about what the disk holds: the process ends, and the next start reads it.
+fn give_up(Fatal(sentence): &Fatal) -> ! {
+    process::complain(&format!("damso: {sentence}"));
+    std::process::exit(1);
 }
 
 /// Runs the hub until it is stopped: what is in the log's hands then is still handed on.
@@ -76,18 +98,33 @@ pub fn run(
     clock: &Clock,
     inbox: &Receiver<ToHub>,
     shards: &[ShardHandle],
+    readers: &Readers,
 ) {
     let mut batches: Vec<Vec<ToShard>> = shards.iter().map(|_| Vec::new()).collect();
+    let mut jobs = Vec::new();
     let (mut stop, mut in_log) = (false, 0);
-    while let Ok(mut message) = inbox.recv() {
+    loop {
+        let first = match hub.timeout() {
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => {
+                let left = due.saturating_sub(clock.now_ms());
+                inbox.recv_timeout(Duration::from_millis(left))
+            }
+        };
+        let mut next = match first {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let now = clock.now_ms();
         let mut count = 0;
-        loop {
+        while let Some(message) = next {
             match message {
                 ToHub::Recorded(outcomes) => {
                     in_log -= outcomes.len();
-                    hub.recorded(outcomes);
+                    hub.recorded(outcomes, now);
                 }
+                ToHub::Read(more) => jobs.extend(more),
                 // Nobody is heard any more; only the log's last words are waited for.
                 ToHub::Inputs(_) if stop => {}
                 ToHub::Inputs(inputs) => {
@@ -101,20 +138,17 @@ pub fn run(
                     }
                 }
             }
-            if count >= INPUTS_MAX {
-                break;
-            }
-            match inbox.try_recv() {
-                Ok(next) => message = next,
-                Err(_) => break,
-            }
+            next = if count < INPUTS_MAX { inbox.try_recv().ok() } else { None };
         }
+        hub.handle_timeout(now);
         let entries = hub.take_entries();
         if !entries.is_empty() {
             match &mut recorder {
                 // Nothing but a disk can fail, and there is none.
                 Recorder::Here(log) => {
-                    hub.recorded(log.append(entries, now).unwrap_or_default());
+                    let outcomes = log.append(entries, now).unwrap_or_default();
+                    forget(&mut hub, log);
+                    hub.recorded(outcomes, now);
                 }
                 Recorder::There(log) => {
                     in_log += entries.len();
@@ -128,7 +162,7 @@ pub fn run(
             hub.handle(Input::Stop, now);
         }
         for output in hub.take_outputs() {
-            sort_in(output, &mut batches);
+            sort_in(output, &mut batches, &mut jobs);
         }
         for (shard, batch) in shards.iter().zip(&mut batches) {
             if over {
@@ -139,11 +173,32 @@ pub fn run(
         if over {
             return;
         }
+        // After the shards know what the answers belong to.
+        let jobs = jobs.drain(..);
+        match &recorder {
+            Recorder::Here(log) => {
+                for job in jobs {
+                    let fetched = readers::read(job, &**log);
+                    if let Some(shard) = shards.get(usize::from(fetched.session.shard)) {
+                        shard.give(vec![ToShard::Fetched(fetched)]);
+                    }
+                }
+            }
+            Recorder::There(_) => readers.ask(jobs),
+        }
     }
 }
 
-/// Puts an output into the batch of each shard it is for.
-fn sort_in(output: Output, batches: &mut [Vec<ToShard>]) {
+/// Tells the hub what a log in memory has dropped for what it took in: of any room.
+fn forget(hub: &mut Hub, log: &Memory) {
+    let forgotten = log.state().rooms().map(|(room, _)| (room.clone(), log.first(room)));
+    for (room, first) in forgotten.filter(|(_, first)| *first > 1) {
+        hub.forgotten(room, first);
+    }
+}
+
+/// Puts an output into the batch of each shard it is for, or among what is to be read.
+fn sort_in(output: Output, batches: &mut [Vec<ToShard>], jobs: &mut Vec<Job>) {
     let (session, message) = match output {
         Output::Deliver { shards, event } => {
             // The hub delivers only what stands in a room.
@@ -155,10 +210,25 @@ fn sort_in(output: Output, batches: &mut [Vec<ToShard>]) {
             }
             return;
         }
-        Output::Subscribe { session, room, next } => {
-            (session, ToShard::Subscribe { session, room, next })
+        Output::Typing { shards, room, user } => {
+            for shard in shards {
+                if let Some(batch) = batches.get_mut(usize::from(shard)) {
+                    batch.push(ToShard::Typing { room: room.clone(), user: user.clone() });
+                }
+            }
+            return;
         }
-        Output::Answer { session, answer } => (session, ToShard::Answer(session, answer)),
+        Output::Page { session, id, user, wanted } => {
+            jobs.push(Job::Page { session, id, user, wanted, opened: None });
+            return;
+        }
+        Output::Subscribe { session, room, next, opened } => {
+            let job = opened.as_ref();
+            jobs.extend(job.and_then(|opened| readers::job_of_open(session, &room, opened)));
+            (session, ToShard::Subscribe { session, room, next, opened })
+        }
+        Output::Unsubscribe { session, room } => (session, ToShard::Unsubscribe { session, room }),
+        Output::Answer { session, id, answer } => (session, ToShard::Answer(session, id, answer)),
         Output::Credit { session, count } => (session, ToShard::Credit(session, count)),
         Output::Close { session, ending } => (session, ToShard::Close(session, ending)),
     };

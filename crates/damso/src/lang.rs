@@ -3,6 +3,7 @@
 
 use damso_chat::Refusal;
 use damso_chat::hub::Ending;
+use damso_protocol::name::BadName;
 
 /// The language somebody reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +34,8 @@ impl Lang {
             .unwrap_or(Self::En)
     }
 
-    fn from_tag(tag: &str) -> Option<Self> {
+    /// From a language's tag, as `ko-KR`.
+    pub fn from_tag(tag: &str) -> Option<Self> {
         match tag.get(..2)?.to_ascii_lowercase().as_str() {
             "ko" => Some(Self::Ko),
             "en" => Some(Self::En),
@@ -81,6 +83,63 @@ impl Lang {
             }
             (Refusal::NonceReused, Self::En) => "not sent: this was sent before".into(),
             (Refusal::NonceReused, Self::Ko) => "보내지 않았습니다: 이미 보낸 글입니다".into(),
+            (Refusal::Unauthorized, Self::En) => "say hello first, with a key known here".into(),
+            (Refusal::Unauthorized, Self::Ko) => "먼저 여기서 아는 키로 인사해야 합니다".into(),
+            (Refusal::Gone, Self::En) => "the message was deleted".into(),
+            (Refusal::Gone, Self::Ko) => "지워진 글입니다".into(),
+            (Refusal::Archived, Self::En) => "the room is archived, it can only be read".into(),
+            (Refusal::Archived, Self::Ko) => "보관된 방이라 읽기만 할 수 있습니다".into(),
+            (Refusal::BadField(field), _) => self.bad_field(field),
+            (Refusal::BadName(bad), _) => self.bad_name(*bad),
+            (Refusal::NameTaken { suggest }, Self::En) => {
+                format!("somebody else has that name; {suggest} is free")
+            }
+            (Refusal::NameTaken { suggest }, Self::Ko) => {
+                format!("이미 쓰는 이름입니다. {suggest}은(는) 비어 있습니다")
+            }
+            (Refusal::Full(what), Self::En) => format!("there are as many {what} as there may be"),
+            (Refusal::Full(what), Self::Ko) => format!("더 늘릴 수 없습니다 ({what})"),
+        }
+    }
+
+    /// A field that isn't as it has to be: its name, or what is wrong.
+    pub fn bad_field(self, what: &str) -> String {
+        match self {
+            Self::En => format!("a field is missing or not as it has to be: {what}"),
+            Self::Ko => format!("빠졌거나 잘못된 항목이 있습니다: {what}"),
+        }
+    }
+
+    /// A frame that can't be read.
+    pub fn bad_json(self, what: &str) -> String {
+        match self {
+            Self::En => format!("not a JSON object with a \"t\": {what}"),
+            Self::Ko => format!("\"t\"가 있는 JSON 객체가 아닙니다: {what}"),
+        }
+    }
+
+    /// The end of a connection that said nothing, or never who it is.
+    pub fn silent(self, is_stranger: bool) -> &'static str {
+        match (is_stranger, self) {
+            (true, Self::En) => "no hello was accepted in time",
+            (true, Self::Ko) => "제때 인사하지 않았습니다",
+            (false, Self::En) => "nothing was heard for too long",
+            (false, Self::Ko) => "너무 오래 아무 소식이 없었습니다",
+        }
+    }
+
+    fn bad_name(self, bad: BadName) -> String {
+        match (bad, self) {
+            (BadName::Empty, Self::En) => "a name needs a character that can be seen".into(),
+            (BadName::Empty, Self::Ko) => "이름에는 보이는 글자가 있어야 합니다".into(),
+            (BadName::TooLong { limit }, Self::En) => {
+                format!("a name has at most {limit} characters")
+            }
+            (BadName::TooLong { limit }, Self::Ko) => format!("이름은 {limit}자까지입니다"),
+            (BadName::Unseen, Self::En) => "a name can't have hidden or control characters".into(),
+            (BadName::Unseen, Self::Ko) => "이름에 보이지 않는 글자나 제어 문자가 있습니다".into(),
+            (BadName::Misleading, Self::En) => "that name could be taken for another's".into(),
+            (BadName::Misleading, Self::Ko) => "다른 이로 오해할 수 있는 이름입니다".into(),
         }
     }
 
@@ -91,6 +150,8 @@ impl Lang {
             (Ending::Kicked, Self::Ko) => "운영자가 연결을 끊었습니다".into(),
             (Ending::Banned, Self::En) => "your address is banned here".into(),
             (Ending::Banned, Self::Ko) => "차단된 주소입니다".into(),
+            (Ending::Refused, Self::En) => "the hello was refused".into(),
+            (Ending::Refused, Self::Ko) => "인사를 받아들이지 않았습니다".into(),
             (Ending::Flood, Self::En) => "too many lines at once, for too long".into(),
             (Ending::Flood, Self::Ko) => "너무 많은 글을 쉬지 않고 보냈습니다".into(),
             (Ending::TooMany { limit }, Self::En) => {

@@ -15,6 +15,7 @@ pub mod hub;
 pub mod lang;
 pub mod listen;
 pub mod process;
+pub mod readers;
 pub mod relay;
 pub mod serve;
 pub mod session;

@@ -5,10 +5,13 @@
 //! A mailbox takes batches up to a bound; a connection whose mailbox is full is behind from then
 //! on, and asks for more when it has written everything.
 
-use crate::feed::{Batch, Encoding, Feeds, Outlet, Resumed};
+use crate::dialect::{Reply, v1};
+use crate::feed::{self, Batch, Encoding, Feeds, Outlet, Resumed};
+use crate::readers::{Asked, Fetched, FetchedPage, Job, Readers};
 use crate::session::{Context, Fate, Session};
 use crate::shard::{Newcomer, ToShard};
-use damso_chat::hub::{Answer, Ending, Input, SessionId};
+use damso_chat::hub::{self, Answer, Ending, Input, SessionId};
+use damso_protocol::v1::server;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,7 +37,9 @@ pub enum ToRelay {
 /// What a connection's thread finds in its mailbox.
 enum Item {
     Bytes(Arc<[u8]>),
-    Answer(Answer),
+    Answer(u64, Answer),
+    Opened(hub::Opened),
+    Page(Box<FetchedPage>),
     Credit(u32),
     End(Ending),
     FellOff,
@@ -81,6 +86,7 @@ impl Mailbox {
 pub struct Relay {
     feeds: Feeds,
     desks: Desks,
+    readers: Readers,
     stopping: bool,
 }
 
@@ -100,10 +106,10 @@ struct Desk {
 }
 
 impl Relay {
-    /// A relay without connections.
-    pub fn new(context: &Context) -> Self {
+    /// A relay without connections, which asks `readers` for what has left its feeds.
+    pub fn new(context: &Context, readers: Readers) -> Self {
         let feeds = Feeds::new(context.limits.feed_bytes as usize);
-        Self { feeds, desks: Desks::default(), stopping: false }
+        Self { feeds, desks: Desks::default(), readers, stopping: false }
     }
 
     /// Whether there are no connections.
@@ -135,15 +141,63 @@ impl Relay {
             ToRelay::Shard(ToShard::Adopt(newcomer)) if !self.stopping => return Some(newcomer),
             ToRelay::Shard(ToShard::Adopt(_)) => {}
             ToRelay::Shard(ToShard::Deliver(published)) => self.feeds.deliver(published),
-            ToRelay::Shard(ToShard::Subscribe { session, room, next }) => {
+            ToRelay::Shard(ToShard::Subscribe { session, room, next, opened }) => {
                 if let Some(desk) = self.desks.of(session)
                     && let Some(encoding) = desk.encoding
                 {
                     let slot = session.slot;
-                    self.feeds.subscribe(slot, encoding, &room, next, &mut self.desks);
+                    let head = opened.as_ref().map_or(next - 1, |opened| opened.head);
+                    let mut hold = None;
+                    if let Some(opened) = opened {
+                        if opened.mode == hub::Mode::Replay {
+                            self.put(session, Item::Opened(opened));
+                        } else {
+                            hold = Some(opened.id);
+                        }
+                    }
+                    self.feeds.subscribe(slot, encoding, &room, next, head, hold, &mut self.desks);
+                    self.go_on(session);
                 }
             }
-            ToRelay::Shard(ToShard::Answer(id, answer)) => self.put(id, Item::Answer(answer)),
+            ToRelay::Shard(ToShard::Unsubscribe { session, room }) => {
+                if self.desks.of(session).is_some() {
+                    self.feeds.unsubscribe(session.slot, &room, &mut self.desks);
+                }
+            }
+            ToRelay::Shard(ToShard::Typing { room, user }) => {
+                let typing = server::Typing { room: room.clone(), user };
+                let text = v1::json(&server::ServerMessage::Typing(typing));
+                self.feeds.mention(&room, &text, &mut self.desks);
+            }
+            ToRelay::Shard(ToShard::Answer(id, asked, answer)) => {
+                // Whose mailbox is full is slow to read.
+                let slow = self.desks.of(id).is_some_and(|desk| desk.is_full());
+                if !(slow && answer.is_ephemeral()) {
+                    self.put(id, Item::Answer(asked, answer));
+                }
+            }
+            ToRelay::Shard(ToShard::Fetched(Fetched { session, asked })) => match asked {
+                Asked::Page(page) => {
+                    let releases = page.releases().map(|(room, hold)| (room.clone(), hold));
+                    self.put(session, Item::Page(page));
+                    if let Some((room, hold)) = releases
+                        && self.desks.of(session).is_some()
+                    {
+                        self.feeds.release(session.slot, &room, hold);
+                        self.go_on(session);
+                    }
+                }
+                Asked::Events { room, after, events } => {
+                    if self.desks.of(session).is_some() {
+                        let slot = session.slot;
+                        if self.feeds.feed(slot, &room, after, &events, &mut self.desks) {
+                            self.go_on(session);
+                        } else {
+                            self.put(session, Item::FellOff);
+                        }
+                    }
+                }
+            },
             ToRelay::Shard(ToShard::Credit(id, count)) => self.put(id, Item::Credit(count)),
             ToRelay::Shard(ToShard::Close(id, ending)) => {
                 // What happened before the end is still the session's to see.
@@ -164,12 +218,7 @@ impl Relay {
                 }
             }
             ToRelay::Drained(id) => {
-                if self.desks.of(id).is_some() {
-                    self.feeds.flush(&mut self.desks);
-                    if self.feeds.resume(id.slot, &mut self.desks) == Resumed::FellOff {
-                        self.put(id, Item::FellOff);
-                    }
-                }
+                self.go_on(id);
             }
             ToRelay::Leaves(id) => {
                 if let Some(desk) = self.desks.of(id) {
@@ -190,15 +239,39 @@ impl Relay {
         None
     }
 
-    /// Puts what is pending into the mailboxes.
+    /// Puts what is pending into the mailboxes, and asks for what has to be read.
     pub fn settle(&mut self) {
         self.feeds.flush(&mut self.desks);
+        self.readers.ask(self.feeds.take_wanted().into_iter().filter_map(|wanted| {
+            let generation = self.desks.desks.get(wanted.slot as usize)?.generation;
+            let session = SessionId { shard: 0, slot: wanted.slot, generation };
+            let feed::Wanted { room, after, to, .. } = wanted;
+            Some(Job::Events { session, room, after, to })
+        }));
+    }
+
+    /// Feeds a connection with what it is behind, as far as its mailbox takes it.
+    fn go_on(&mut self, id: SessionId) {
+        if self.desks.of(id).is_some() {
+            self.feeds.flush(&mut self.desks);
+            if self.feeds.resume(id.slot, &mut self.desks) == Resumed::FellOff {
+                self.put(id, Item::FellOff);
+            }
+        }
     }
 
     fn put(&mut self, id: SessionId, item: Item) {
         if let Some(mailbox) = self.desks.of(id).and_then(|desk| desk.mailbox.as_ref()) {
             mailbox.put(item);
         }
+    }
+}
+
+impl Desk {
+    fn is_full(&self) -> bool {
+        let full =
+            |mailbox: &Arc<Mailbox>| mailbox.bytes.load(Ordering::Acquire) >= MAILBOX_BYTES_MAX;
+        self.mailbox.as_ref().is_some_and(full)
     }
 }
 
@@ -230,6 +303,14 @@ impl Outlet for Desks {
     }
 }
 
+/// What is to be written, in order.
+enum Piece {
+    /// All that the session has to say by then.
+    Own,
+    /// Frames of the rooms.
+    Batch(Arc<[u8]>),
+}
+
 /// The side of a connection's thread: its session, and what came for it.
 pub struct Desktop {
     id: SessionId,
@@ -237,12 +318,12 @@ pub struct Desktop {
     context: Arc<Context>,
     mailbox: Arc<Mailbox>,
     relay: Arc<dyn Fn(ToRelay) + Send + Sync>,
-    /// Batches taken from the mailbox, the first one written up to `at`.
-    batches: VecDeque<Arc<[u8]>>,
+    /// What came from the mailbox, in its order. Of the first batch `at` bytes are written.
+    pieces: VecDeque<Piece>,
     at: usize,
-    /// Bytes of the session's output that go before the batches, since the socket took the
-    /// beginning of it: [`usize::MAX`] for all that there is. Not both this and `at` are above 0.
-    own_first: usize,
+    /// The socket took the beginning of the session's own output: the rest goes before all else.
+    /// Not both this and `at` above 0.
+    own_begun: bool,
     /// The relay knows how to write for it, and hasn't been told that it leaves.
     joined: bool,
     /// The end came from here, not from the peer: the batches before it are still to be written.
@@ -272,9 +353,9 @@ impl Desktop {
             context,
             mailbox,
             relay,
-            batches: VecDeque::new(),
+            pieces: VecDeque::new(),
             at: 0,
-            own_first: 0,
+            own_begun: false,
             joined: false,
             ended: false,
             eof: false,
@@ -311,7 +392,8 @@ impl Desktop {
 
     /// Whether there is something to write.
     pub fn wants_write(&self) -> bool {
-        !self.batches.is_empty() || !self.session.output().is_empty()
+        !self.session.output().is_empty()
+            || self.pieces.iter().any(|piece| matches!(piece, Piece::Batch(_)))
     }
 
     /// Takes in what the mailbox holds.
@@ -319,18 +401,27 @@ impl Desktop {
         for item in self.mailbox.take() {
             match item {
                 Item::Bytes(batch) if self.session.encoding().is_some() => {
-                    self.batches.push_back(batch);
+                    self.pieces.push_back(Piece::Batch(batch));
                 }
                 // It is on its way out, and nothing may follow its Close.
                 Item::Bytes(batch) => self.written(batch.len()),
-                Item::Answer(answer) => self.session.answer(&answer),
+                Item::Answer(id, answer) => {
+                    self.session.reply(&Reply::Answer(id, &answer), &self.context);
+                    self.pieces.push_back(Piece::Own);
+                }
+                Item::Opened(opened) => {
+                    self.session.reply(&Reply::Opened(&opened, None), &self.context);
+                    self.pieces.push_back(Piece::Own);
+                }
+                Item::Page(page) => {
+                    self.session.credit(1);
+                    self.session.reply(&page.reply(), &self.context);
+                    self.pieces.push_back(Piece::Own);
+                }
                 Item::Credit(count) => self.session.credit(count),
                 Item::End(ending) => {
-                    if self.session.encoding().is_some() {
-                        self.ended = true;
-                        // The Close that comes now goes after the batches that wait.
-                        self.own_first = self.own_first.min(self.session.output().len());
-                    }
+                    // The Close that comes now goes after the batches that wait.
+                    self.ended |= self.session.encoding().is_some();
                     self.session.end(ending, now);
                 }
                 Item::FellOff => self.session.give_up("fell off the feed"),
@@ -343,7 +434,7 @@ impl Desktop {
         let blocked_max = self.context.blocked_max;
         if self.blocked_since.is_some_and(|since| since + blocked_max <= now) {
             self.session.give_up("takes nothing");
-        } else if self.session.deadline().is_some_and(|deadline| deadline <= now) {
+        } else if self.session.deadline(&self.context).is_some_and(|deadline| deadline <= now) {
             self.session.handle_timeout(&self.context, now);
         }
     }
@@ -352,7 +443,7 @@ impl Desktop {
     pub fn deadline(&self) -> Option<Instant> {
         let blocked_max = self.context.blocked_max;
         let blocked = self.blocked_since.map(|since| since + blocked_max);
-        [self.session.deadline(), blocked].into_iter().flatten().min()
+        [self.session.deadline(&self.context), blocked].into_iter().flatten().min()
     }
 
     /// Writes through `write`, which says how many bytes the socket took, and gives the relay and
@@ -374,9 +465,14 @@ impl Desktop {
                 // A batch that was begun is finished: its frames go before the Close. The others
                 // are nothing to a peer that closes, or that broke a rule.
                 if !self.ended {
-                    let keep = usize::from(self.at > 0);
-                    for batch in self.batches.split_off(keep.min(self.batches.len())) {
-                        self.written(batch.len());
+                    let mut pieces = std::mem::take(&mut self.pieces).into_iter();
+                    if self.at > 0 {
+                        self.pieces.extend(pieces.next());
+                    }
+                    for piece in pieces {
+                        if let Piece::Batch(batch) = piece {
+                            self.written(batch.len());
+                        }
                     }
                 }
             }
@@ -387,45 +483,41 @@ impl Desktop {
         }
         let mut progress = false;
         let full = loop {
-            // What the socket has the beginning of is finished before anything else, be it a
-            // batch or the session's own. Between them batches go first: an answer may refer to
-            // a line that went before it. They are bounded, so a pong waits for little.
-            // (`Shard::write` has no batches that wait: there the rest of what was cut goes
-            // first too, then the session's own, then what was missed.)
-            let own_first = self.own_first.min(self.session.output().len());
-            if own_first > 0 {
-                let taken = write(&self.session.output()[..own_first]);
+            // What the socket has the beginning of is finished before anything else; after that
+            // the order is the mailbox's. What the session says between, as a pong, goes with its
+            // next own piece, or last: mailboxes are bounded, so it waits for little.
+            let own = match self.pieces.front() {
+                _ if self.own_begun => true,
+                Some(Piece::Batch(_)) => false,
+                Some(Piece::Own) | None => true,
+            };
+            if own {
+                let (len, taken) = match self.session.output() {
+                    [] => (0, 0),
+                    output => (output.len(), write(output)),
+                };
                 progress |= taken > 0;
                 self.session.sent(taken);
-                if taken < own_first {
-                    if self.own_first != usize::MAX {
-                        self.own_first -= taken;
-                    }
+                if taken < len {
+                    self.own_begun |= taken > 0;
                     break true;
                 }
-                self.own_first = 0;
-            } else if !self.batches.is_empty() {
-                let batch = &self.batches[0];
+                let begun = std::mem::take(&mut self.own_begun);
+                match self.pieces.front() {
+                    Some(Piece::Own) => drop(self.pieces.pop_front()),
+                    Some(Piece::Batch(_)) if begun => {}
+                    Some(Piece::Batch(_)) | None => break false,
+                }
+            } else if let Some(Piece::Batch(batch)) = self.pieces.front() {
                 let (len, taken) = (batch.len() - self.at, write(&batch[self.at..]));
                 progress |= taken > 0;
                 if taken < len {
                     self.at += taken;
                     break true;
                 }
-                self.written(self.batches[0].len());
-                self.batches.pop_front();
+                self.written(batch.len());
+                self.pieces.pop_front();
                 self.at = 0;
-            } else if !self.session.output().is_empty() {
-                let (len, taken) = (self.session.output().len(), write(self.session.output()));
-                progress |= taken > 0;
-                self.session.sent(taken);
-                if taken < len {
-                    // A count wouldn't do: a pong that waits may still be replaced by another.
-                    self.own_first = if taken > 0 { usize::MAX } else { 0 };
-                    break true;
-                }
-            } else {
-                break false;
             }
         };
         if !full {

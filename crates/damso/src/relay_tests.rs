@@ -176,12 +176,12 @@ fn who_closes_gets_the_batch_that_was_begun_and_no_other() {
 
 #[test]
 fn what_is_pending_when_the_server_stops_comes_before_the_end() {
-    let mut relay = Relay::new(&context());
+    let mut relay = Relay::new(&context(), Readers::new(|_| {}));
     let mailbox = Arc::new(Mailbox::new(|| {}));
     let session = relay.open(mailbox.clone());
     relay.take(ToRelay::Ready(session, Encoding::Plain));
     let room = damso_protocol::RoomId::lobby();
-    relay.take(ToRelay::Shard(ToShard::Subscribe { session, room, next: 1 }));
+    relay.take(ToRelay::Shard(ToShard::Subscribe { session, room, next: 1, opened: None }));
     relay.take(ToRelay::Shard(ToShard::Deliver(crate::feed::tests::published(1, "hi"))));
     relay.take(ToRelay::Shard(ToShard::Stop));
     assert!(matches!(mailbox.take()[..], [Item::Bytes(_), Item::End(Ending::Stopping)]));

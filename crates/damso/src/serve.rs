@@ -5,21 +5,25 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console};
 use crate::engine::{self, Links};
-use crate::http::{self, upgrade::Door};
-use crate::hub::{self, Recorder};
+use crate::http::{self, api::Desk, upgrade::Door};
+use crate::hub::{self, HubHandle, Recorder};
 use crate::lang::Lang;
 use crate::process::{self, Failure};
+use crate::readers::{self, Job, Readers};
 use crate::session::Context;
 use damso_chat::State;
 use damso_chat::hub::{Hub, Input};
 use damso_protocol::Limits;
-use damso_store::{Folder, Log, Memory, Sqlite};
+use damso_store::{Folder, Log, Memory, OpenError, Sqlite};
 use damso_websocket as websocket;
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+/// How many threads read the log back.
+const READERS: usize = 2;
 
 /// How long stopping may take in all.
 const STOP_MAX: Duration = Duration::from_secs(4);
@@ -40,23 +44,30 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let store = Store::open(config.data.as_deref())?;
     let (to_hub, hub_inbox) = hub::channel();
     let (to_http, http_queue) = http::channel();
+    let (readers, jobs) = store.readers(&to_hub);
     let links = Links {
         context: context.clone(),
         hub: {
             let to_hub = to_hub.clone();
             Arc::new(move |inputs| to_hub.give(inputs))
         },
+        readers: readers.clone(),
         http: Arc::new(move |newcomer, received| to_http.give(newcomer, received)),
     };
     let running = engine::start(config.engine, config.shards, listening.listeners, links)
         .map_err(|error| Failure::other(format!("the engine can't start: {error}")))?;
 
+    // Beside the engine's: a shard for HTTP's requests, and perhaps one for the console.
+    let mut shards = running.shards.clone();
+    let desk = Desk::new(shards.len() as u16, to_hub.clone());
+    shards.push(desk.handle());
+
     let (stop, stopped) = mpsc::channel();
     let (watching, watched) = mpsc::channel();
-    let (handles, asked) = (running.shards.clone(), stop.clone());
+    let (handles, asked) = (running.shards, stop.clone());
     spawn_runtime("http", async move {
         tokio::spawn(process::watch_signals(asked, watching));
-        http::serve(http_queue, context, handles).await;
+        http::serve(http_queue, context, handles, desk).await;
         // Signals are watched to the end.
         std::future::pending::<()>().await;
     })?;
@@ -67,24 +78,37 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let lan_url = listening.lan_url.as_deref();
     process::print(&console::greeting(lang, &store.describe(lang), config.console, lan_url));
 
-    let mut shards = running.shards;
     if config.console {
         let console = Console::start(shards.len() as u16, lang, to_hub.clone(), stop);
         shards.push(console);
     }
     let mut threads = running.threads;
     let clock = Clock::start(store.last_at());
-    let live = Hub::new(store.state().clone(), config.limits, clock.now_ms());
+    let epoch = store.epoch();
+    let live = Hub::new(store.state().clone(), config.limits, epoch.into(), clock.now_ms());
     let recorder = match store {
         Store::Memory(log) => Recorder::Here(log),
-        Store::Disk(log) => {
+        Store::Disk(mut log) => {
+            let failed = |error: OpenError| Failure::other(error.to_string());
+            let checkpointer = log.checkpointer().map_err(failed)?;
+            // Not waited for at a stop: what it leaves undone the next start does.
+            spawn("checkpoint", move || hub::run_checkpointer(checkpointer))?;
+            let jobs = Arc::new(Mutex::new(jobs));
+            for number in 0..READERS {
+                let (reader, jobs) = (log.reader().map_err(failed)?, jobs.clone());
+                let shards = shards.clone();
+                let name = format!("reader-{number}");
+                spawn(&name, move || readers::run(&reader, &jobs, &shards))?;
+            }
             let (entries, queue) = mpsc::channel();
             let (answer, clock) = (to_hub.clone(), clock.clone());
             threads.push(spawn("log", move || hub::run_log(*log, &clock, &queue, &answer))?);
             Recorder::There(entries)
         }
     };
-    threads.push(spawn("hub", move || hub::run(live, recorder, &clock, &hub_inbox, &shards))?);
+    threads.push(spawn("hub", move || {
+        hub::run(live, recorder, &clock, &hub_inbox, &shards, &readers);
+    })?);
 
     // The sender lives as long as the signals are watched.
     let _ = stopped.recv();
@@ -106,6 +130,24 @@ impl Store {
         let log = Folder::hold(path).and_then(Sqlite::open);
         let log = log.map_err(|error| Failure::other(error.to_string()))?;
         Ok(Self::Disk(Box::new(log)))
+    }
+
+    /// Whoever reads the log back, and what it waits on.
+    fn readers(&self, hub: &HubHandle) -> (Readers, mpsc::Receiver<Vec<Job>>) {
+        let (sender, jobs) = mpsc::channel();
+        let readers = match self {
+            Self::Memory(_) => hub.readers(),
+            Self::Disk(_) => Readers::new(move |batch| drop(sender.send(batch))),
+        };
+        (readers, jobs)
+    }
+
+    /// The name of the log's life: one in memory begins anew with each start.
+    fn epoch(&self) -> String {
+        match self {
+            Self::Memory(_) => damso_store::new_epoch(),
+            Self::Disk(log) => log.epoch().to_owned(),
+        }
     }
 
     fn state(&self) -> &State {

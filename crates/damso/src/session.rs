@@ -6,10 +6,11 @@
 //! [`Session::credit`], [`Session::answer`], [`Session::end`]. Output, after each: [`Session::output`]
 //! with [`Session::sent`], then [`Session::fate`] and [`Session::deadline`].
 
-use crate::dialect::{Back, Dialect, Said, shown};
+use crate::dialect::v1;
+use crate::dialect::{Back, Dialect, Reply, Said, shown};
 use crate::feed::Encoding;
 use crate::http::upgrade::{Admission, Door};
-use damso_chat::hub::{Answer, Ending, Input, Request as HubRequest, SessionId};
+use damso_chat::hub::{Ending, Input, SessionId};
 use damso_protocol::Limits;
 use damso_websocket::{Config, Connection, Event, HeadLimits, Rejection, Request, Status};
 use std::hash::{BuildHasher, RandomState};
@@ -175,10 +176,14 @@ impl Session {
                 self.greeting.clear();
                 self.phase = Phase::Gone;
             }
-            Phase::Open { connection, .. } => {
+            Phase::Open { connection, dialect, .. } => {
                 if !reads {
                     // We don't read, so its silence says nothing.
                     connection.touch(now);
+                    dialect.touch(now);
+                }
+                if connection.takes_data() {
+                    dialect.handle_timeout(connection, context, now);
                 }
                 connection.handle_timeout(now);
             }
@@ -191,10 +196,10 @@ impl Session {
         self.out = self.out.saturating_sub(count);
     }
 
-    /// The hub answers.
-    pub fn answer(&mut self, answer: &Answer) {
+    /// The hub answers, or the readers do.
+    pub fn reply(&mut self, reply: &Reply<'_>, context: &Context) {
         if let Phase::Open { connection, dialect, .. } = &mut self.phase {
-            dialect.answer(answer, connection);
+            dialect.reply(reply, connection, context);
         }
     }
 
@@ -257,11 +262,14 @@ impl Session {
     }
 
     /// When [`Session::handle_timeout`] is due.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self, context: &Context) -> Option<Instant> {
         match &self.phase {
             Phase::Head { deadline, .. } | Phase::Refused { deadline } => Some(*deadline),
             Phase::ForHttp { .. } | Phase::Gone => None,
-            Phase::Open { connection, .. } => connection.timeout(),
+            Phase::Open { connection, dialect, .. } => {
+                let dialect = dialect.deadline(context).filter(|_| connection.takes_data());
+                [connection.timeout(), dialect].into_iter().flatten().min()
+            }
         }
     }
 
@@ -338,7 +346,8 @@ impl Session {
         match context.door.decide(&request) {
             Err(rejection) => self.refuse(&rejection, now),
             Ok(admission) => {
-                self.greeting = admission.opening.accept(None, admission.deflate.as_ref());
+                self.greeting =
+                    admission.opening.accept(admission.subprotocol, admission.deflate.as_ref());
                 self.open(admission, context, hub, now);
                 // What was glued to the request is served.
                 self.messages(&mut bytes[consumed..], hub, now);
@@ -354,24 +363,27 @@ impl Session {
         hub: &mut Vec<Input>,
         now: Instant,
     ) {
-        let Admission { deflate, dialect, .. } = admission;
+        let Admission { deflate, dialect, lang, .. } = admission;
         debug!(peer = %shown(self.peer), ?dialect, "handshake done");
         let deflates = deflate.is_some();
         // Spreads the pings of connections that were opened together.
         let jitter = RandomState::new().hash_one(self.peer) as u32;
         let connection = Connection::server(context.websocket.clone(), deflate, now, jitter);
-        self.phase = Phase::Open { connection, dialect, deflates };
-        dialect.greet(self.id, self.peer, hub);
-        if let Some(request) = dialect.enter() {
+        let dialect = Dialect::begin(dialect, lang, context, now);
+        if let Some((who, request)) = dialect.greet(self.peer) {
             self.introduced = true;
-            self.ask(request, hub);
+            self.out += 1;
+            hub.push(Input::Hello { session: self.id, who });
+            hub.push(Input::Request { session: self.id, id: 0, request });
         }
+        self.phase = Phase::Open { connection, dialect, deflates };
     }
 
     fn messages(&mut self, input: &mut [u8], hub: &mut Vec<Input>, now: Instant) {
         let Phase::Open { connection, dialect, .. } = &mut self.phase else { return };
+        dialect.touch(now);
         // What comes after our own Close is for nobody.
-        let hears = connection.takes_data();
+        let mut hears = connection.takes_data();
         let mut received = connection.receive(input, now);
         while let Some(event) = received.next() {
             match &event {
@@ -388,9 +400,17 @@ impl Session {
                 Event::Text(_) | Event::Binary(_) if !hears => {}
                 Event::Text(_) | Event::Binary(_) => match dialect.hear(&event, self.peer) {
                     Said::Nothing => {}
-                    Said::Ask(request) => {
+                    Said::Hello(who) => {
+                        self.introduced = true;
+                        hub.push(Input::Hello { session: self.id, who });
+                    }
+                    Said::Ask(id, request) => {
                         self.out += 1;
-                        hub.push(Input::Request { session: self.id, request });
+                        hub.push(Input::Request { session: self.id, id, request });
+                    }
+                    Said::End(code, why) => {
+                        v1::bye(code, &why, None, received.connection(), now);
+                        hears = false;
                     }
                     // Refused only when the connection is closing, where an echo has no place.
                     Said::Back(Back::Text(text)) => {
@@ -417,11 +437,6 @@ impl Session {
 
     fn is_closing(&self) -> bool {
         matches!(&self.phase, Phase::Open { connection, .. } if !connection.takes_data())
-    }
-
-    fn ask(&mut self, request: HubRequest, hub: &mut Vec<Input>) {
-        self.out += 1;
-        hub.push(Input::Request { session: self.id, request });
     }
 
     fn refuse(&mut self, rejection: &Rejection, now: Instant) {

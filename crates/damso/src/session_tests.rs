@@ -82,8 +82,8 @@ fn an_opening_handshake_is_answered_and_the_guest_enters_the_lobby() {
     assert!(matches!(
         &scene.hub[..],
         [
-            Input::Hello { who: Who::Guest { .. }, .. },
-            Input::Request { request: HubRequest::Open { .. }, .. }
+            Input::Hello { who: Who::Plain { .. }, .. },
+            Input::Request { request: HubRequest::Listen { .. }, .. }
         ]
     ));
     assert_eq!(scene.session.fate(), Fate::Stay);
@@ -205,7 +205,8 @@ fn a_refusal_is_told_to_its_author_alone_in_its_language() {
     let mut scene = Scene::chat();
     scene.receive(HANDSHAKE.replace("Host:", "Accept-Language: ko-KR\r\nHost:"));
     scene.output();
-    scene.session.answer(&Answer::Refused(Refusal::RateLimited { retry: 1_500 }));
+    let refused = Answer::Refused(Refusal::RateLimited { retry: 1_500 });
+    scene.session.reply(&Reply::Answer(0, &refused), &scene.context);
     let text = scene.text();
     assert!(text.contains("damso :: 보내지 않았습니다"), "{text}");
     assert!(text.contains("2초"), "{text}");

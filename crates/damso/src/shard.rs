@@ -6,10 +6,13 @@
 //! [`Shard::take`]), then calls [`Shard::settle`] once, which writes, and then does what
 //! [`Shard::take_fates`] says. [`Shard::take_hub`] is for the hub.
 
-use crate::feed::{Batch, Feeds, Outlet, Published, Rest, Resumed};
+use crate::dialect::{Reply, v1};
+use crate::feed::{self, Batch, Feeds, Outlet, Published, Rest, Resumed};
+use crate::readers::{Asked, Fetched, Job, Readers};
 use crate::session::{Context, Fate, Opened, Session};
-use damso_chat::hub::{Answer, Ending, Input, SessionId};
-use damso_protocol::RoomId;
+use damso_chat::hub::{self, Answer, Ending, Input, SessionId};
+use damso_protocol::v1::server;
+use damso_protocol::{RoomId, UserId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::{SocketAddr, TcpStream};
@@ -28,11 +31,30 @@ pub enum ToShard {
         room: RoomId,
         /// The first `seq` it hasn't got.
         next: u64,
+        /// What it is told first; none: nothing. If that needs a page, [`ToShard::Fetched`]
+        /// brings it, and the session gets nothing of the room before.
+        opened: Option<hub::Opened>,
+    },
+    /// A session gets nothing of a room any more.
+    Unsubscribe {
+        /// Which session.
+        session: SessionId,
+        /// Which room.
+        room: RoomId,
     },
     /// An event for all local subscribers of its room.
     Deliver(Arc<Published>),
-    /// Something for one session.
-    Answer(SessionId, Answer),
+    /// Somebody is writing.
+    Typing {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+    },
+    /// Something for one session: the answer to its request of that id, or 0.
+    Answer(SessionId, u64, Answer),
+    /// What the readers found.
+    Fetched(Fetched),
     /// So many of a session's requests are done with.
     Credit(SessionId, u32),
     /// End a session.
@@ -73,6 +95,7 @@ impl ShardHandle {
 pub struct Shard {
     index: u16,
     context: Arc<Context>,
+    readers: Readers,
     entries: Vec<Entry>,
     free: Vec<u32>,
     live: usize,
@@ -103,12 +126,13 @@ struct Entry {
 }
 
 impl Shard {
-    /// A shard without connections.
-    pub fn new(index: u16, context: Arc<Context>) -> Self {
+    /// A shard without connections, which asks `readers` for what has left its feeds.
+    pub fn new(index: u16, context: Arc<Context>, readers: Readers) -> Self {
         let feeds = Feeds::new(context.limits.feed_bytes as usize);
         Self {
             index,
             context,
+            readers,
             entries: Vec::new(),
             free: Vec::new(),
             live: 0,
@@ -199,24 +223,50 @@ impl Shard {
             ToShard::Adopt(newcomer) if !self.stopping => return Some(newcomer),
             ToShard::Adopt(_) => {}
             ToShard::Deliver(published) => self.feeds.deliver(published),
-            ToShard::Subscribe { session: id, room, next } => {
+            ToShard::Subscribe { session: id, room, next, opened } => {
+                let context = self.context.clone();
                 if let Some(session) = self.of(id)
                     && let Some(encoding) = session.encoding()
                 {
-                    self.feeds.subscribe(id.slot, encoding, &room, next, outlet);
-                    if self.entries[id.slot as usize].blocked_since.is_some() {
-                        // The socket has the beginning of something of its own already.
+                    let head = opened.as_ref().map_or(next - 1, |opened| opened.head);
+                    let mut hold = None;
+                    if let Some(opened) = &opened {
+                        if opened.mode == hub::Mode::Replay {
+                            session.reply(&Reply::Opened(opened, None), &context);
+                        } else {
+                            hold = Some(opened.id);
+                        }
+                    }
+                    self.feeds.subscribe(id.slot, encoding, &room, next, head, hold, outlet);
+                    if opened.is_some() || self.entries[id.slot as usize].blocked_since.is_some() {
+                        // What the session has to say itself goes first.
                         self.feeds.block(id.slot);
                     }
                     self.touch(id.slot);
                 }
             }
-            ToShard::Answer(id, answer) => {
-                if let Some(session) = self.of(id) {
-                    session.answer(&answer);
+            ToShard::Unsubscribe { session: id, room } => {
+                if self.of(id).is_some() {
+                    self.feeds.unsubscribe(id.slot, &room, outlet);
+                }
+            }
+            ToShard::Typing { room, user } => {
+                let typing = server::Typing { room: room.clone(), user };
+                let text = v1::json(&server::ServerMessage::Typing(typing));
+                self.feeds.mention(&room, &text, outlet);
+            }
+            ToShard::Answer(id, asked, answer) => {
+                let context = self.context.clone();
+                let slow = self.entries.get(id.slot as usize);
+                let slow = slow.is_some_and(|entry| entry.blocked_since.is_some());
+                if let Some(session) = self.of(id)
+                    && !(slow && answer.is_ephemeral())
+                {
+                    session.reply(&Reply::Answer(asked, &answer), &context);
                     self.touch(id.slot);
                 }
             }
+            ToShard::Fetched(fetched) => self.fetched(fetched, outlet),
             ToShard::Credit(id, count) => {
                 if let Some(session) = self.of(id) {
                     session.credit(count);
@@ -246,6 +296,31 @@ impl Shard {
         None
     }
 
+    /// Takes in what the readers found.
+    fn fetched(&mut self, Fetched { session: id, asked }: Fetched, outlet: &mut impl Outlet) {
+        let context = self.context.clone();
+        let Some(session) = self.of(id) else { return };
+        match asked {
+            Asked::Page(page) => {
+                session.credit(1);
+                session.reply(&page.reply(), &context);
+                if let Some((room, hold)) = page.releases() {
+                    // The reply goes first.
+                    self.feeds.block(id.slot);
+                    self.feeds.release(id.slot, room, hold);
+                }
+            }
+            Asked::Events { room, after, events } => {
+                if !self.feeds.feed(id.slot, &room, after, &events, outlet)
+                    && let Some(session) = self.of(id)
+                {
+                    session.give_up("what it needs next is gone");
+                }
+            }
+        }
+        self.touch(id.slot);
+    }
+
     /// Does what time brings.
     pub fn handle_timeouts(&mut self, now: Instant) {
         let blocked_max = self.context.blocked_max;
@@ -261,7 +336,7 @@ impl Shard {
             let Some(session) = &mut entry.session else { continue };
             if entry.blocked_since.is_some_and(|since| since + blocked_max <= now) {
                 session.give_up("takes nothing");
-            } else if session.deadline().is_some_and(|deadline| deadline <= now) {
+            } else if session.deadline(&self.context).is_some_and(|deadline| deadline <= now) {
                 session.handle_timeout(&self.context, now);
             }
             self.touch(slot);
@@ -290,6 +365,12 @@ impl Shard {
             self.judge(slot);
         }
         self.touched = touched;
+        self.readers.ask(self.feeds.take_wanted().into_iter().filter_map(|wanted| {
+            let generation = self.entries.get(wanted.slot as usize)?.generation;
+            let session = SessionId { shard: self.index, slot: wanted.slot, generation };
+            let feed::Wanted { room, after, to, .. } = wanted;
+            Some(Job::Events { session, room, after, to })
+        }));
     }
 
     /// What the engine is to do with sockets, since it was asked last. A slot whose fate is
@@ -399,7 +480,7 @@ impl Shard {
             }
         }
         let blocked = entry.blocked_since.map(|since| since + blocked_max);
-        let due = [session.deadline(), blocked].into_iter().flatten().min();
+        let due = [session.deadline(&self.context), blocked].into_iter().flatten().min();
         if let Some(due) = due
             && entry.armed.is_none_or(|armed| due < armed)
         {

@@ -29,13 +29,13 @@ fn all_that_a_guest_gets(room: usize) -> Vec<u8> {
     let limits = Limits::default();
     let config = websocket_config(&limits);
     let context = Context::new(Door::Chat(Policy::default()), config, limits);
-    let (mut shard, now) = (Shard::new(0, Arc::new(context)), Instant::now());
+    let (mut shard, now) = (Shard::new(0, Arc::new(context), Readers::new(|_| {})), Instant::now());
     let mut sink = Sink { written: Vec::new(), room };
     let slot = shard.open("127.0.0.1:5000".parse().unwrap(), None, now);
     shard.receive(slot, &mut HANDSHAKE.to_vec(), now);
     shard.settle(&mut sink, now);
     let session = SessionId { shard: 0, slot, generation: 0 };
-    shard.take(ToShard::Subscribe { session, room: RoomId::lobby(), next: 1 }, &mut sink, now);
+    shard.take(ToShard::Subscribe { session, room: RoomId::lobby(), next: 1, opened: None }, &mut sink, now);
     // The socket has room, but the engine hasn't told of it.
     sink.room = usize::MAX;
     shard.take(ToShard::Deliver(published(1, "one")), &mut sink, now);

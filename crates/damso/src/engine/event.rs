@@ -47,7 +47,7 @@ pub fn start(shards: usize, listeners: Vec<TcpListener>, links: Links) -> io::Re
         let engine = Engine {
             poll,
             inbox,
-            shard: Shard::new(index as u16, links.context.clone()),
+            shard: Shard::new(index as u16, links.context.clone(), links.readers.clone()),
             sockets: Sockets::default(),
             listeners: listeners.take().unwrap_or_default(),
             peers: handles.clone(),

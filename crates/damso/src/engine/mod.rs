@@ -3,6 +3,7 @@
 pub mod event;
 pub mod threads;
 
+use crate::readers::Readers;
 use crate::session::Context;
 use crate::shard::{Newcomer, ShardHandle};
 use damso_chat::hub::Input;
@@ -35,6 +36,8 @@ pub struct Links {
     pub context: Arc<Context>,
     /// Takes batches of inputs; none where there is nothing behind (`damso echo`).
     pub hub: Arc<dyn Fn(Vec<Input>) + Send + Sync>,
+    /// Read back what has left memory.
+    pub readers: Readers,
     /// Takes connections that ask for a page: the socket, its peer and what it has sent.
     pub http: Arc<dyn Fn(Newcomer, Vec<u8>) + Send + Sync>,
 }

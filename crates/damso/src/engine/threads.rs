@@ -109,7 +109,7 @@ fn run_relay(
     give: Arc<dyn Fn(ToRelay) + Send + Sync>,
     stop: &Bell,
 ) {
-    let mut relay = Relay::new(&links.context);
+    let mut relay = Relay::new(&links.context, links.readers.clone());
     let mut stop_by: Option<Instant> = None;
     loop {
         let first = match stop_by {

@@ -2,6 +2,7 @@
 //! something other than a WebSocket. Proxies pool connections, so an opening handshake may come
 //! later on such a connection; then the socket returns to a shard, with the bytes already read.
 
+pub mod api;
 mod pages;
 pub mod upgrade;
 
@@ -61,6 +62,10 @@ pub fn channel() -> (HttpHandle, HttpQueue) {
     (HttpHandle(sender), HttpQueue(receiver))
 }
 
+/// Who is at the other end of a request's connection.
+#[derive(Clone, Copy)]
+struct Peer(SocketAddr);
+
 /// Where upgraded connections go, in turn.
 struct Shards {
     handles: Vec<ShardHandle>,
@@ -114,9 +119,14 @@ impl Drop for Place {
 
 /// Serves connections from `queue` until every [`HttpHandle`] is gone. To be spawned on a
 /// current-thread runtime.
-pub async fn serve(mut queue: HttpQueue, context: Arc<Context>, handles: Vec<ShardHandle>) {
+pub async fn serve(
+    mut queue: HttpQueue,
+    context: Arc<Context>,
+    handles: Vec<ShardHandle>,
+    desk: Arc<api::Desk>,
+) {
     let shards = Arc::new(Shards { handles, next: AtomicUsize::new(0) });
-    let (places, router) = (Arc::new(Places::default()), pages::router());
+    let (places, router) = (Arc::new(Places::default()), pages::router(desk));
     while let Some((newcomer, received)) = queue.0.recv().await {
         let peer = newcomer.peer;
         let Some(place) = places.take(peer.ip().to_canonical()) else {
@@ -158,6 +168,7 @@ async fn connection(
             if let Err(rejection) = check_host(&asked, &context) {
                 return Ok(answer(&rejection));
             }
+            parts.extensions.insert(Peer(peer));
             let request = hyper::Request::from_parts(parts, Body::new(body));
             router.call(request).await
         }
@@ -217,7 +228,8 @@ fn open(
     };
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = admission.opening.accept_headers(None, admission.deflate.as_ref());
+    let headers =
+        admission.opening.accept_headers(admission.subprotocol, admission.deflate.as_ref());
     set_headers(&mut response, &headers);
     tokio::spawn(async move {
         let upgraded = match on_upgrade.await {

@@ -1,10 +1,12 @@
 //! What a browser gets, embedded in the binary.
 
+use super::api;
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use std::sync::Arc;
 
 /// The page may load and run only what this server gives it, and talk only to it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -33,9 +35,10 @@ const ASSETS: &[(&str, &str, &str)] = assets! {
     "plain.js": "text/javascript",
 };
 
-/// The pages.
-pub fn router() -> Router {
+/// The pages, and the API.
+pub fn router(desk: Arc<api::Desk>) -> Router {
     Router::new()
+        .nest("/api/v1", api::router(desk))
         .route("/", get(page))
         .route("/plain", get(page))
         .route("/assets/{name}", get(asset))

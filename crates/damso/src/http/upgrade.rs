@@ -1,8 +1,9 @@
 //! Who may open a WebSocket, and on what terms: path, Host, Origin, subprotocol (PROTOCOL
 //! sections 0 and 7). The mechanism is `websocket`'s; the decision is here.
 
-use crate::dialect::Dialect;
+use crate::dialect::Kind;
 use crate::lang::Lang;
+use damso_protocol::v1::SUBPROTOCOL;
 use damso_websocket::{Opening, Rejection, Request, deflate};
 use std::net::IpAddr;
 
@@ -17,7 +18,11 @@ pub struct Admission {
     /// What was agreed about compression.
     pub deflate: Option<deflate::Agreed>,
     /// How the connection will talk.
-    pub dialect: Dialect,
+    pub dialect: Kind,
+    /// What its user reads.
+    pub lang: Lang,
+    /// The subprotocol that was picked among those offered.
+    pub subprotocol: Option<&'static str>,
 }
 
 /// Decides about opening handshakes and page requests.
@@ -53,23 +58,29 @@ impl Door {
                 ..deflate::Policy::default()
             };
             let deflate = opening.deflate(&terms);
-            return Ok(Admission { opening, deflate, dialect: Dialect::Echo });
+            let (dialect, lang, subprotocol) = (Kind::Echo, Lang::En, None);
+            return Ok(Admission { opening, deflate, dialect, lang, subprotocol });
         };
         if !PATHS.contains(&request.path()) {
             let sentence = "there is no WebSocket here; the chat's is at /ws";
             return Err(Rejection::new(404, sentence));
         }
         policy.check_names(&opening.host, opening.origin.as_deref())?;
-        if !opening.subprotocols.is_empty() {
-            let offered = opening.subprotocols.join(", ");
+        let offered = &opening.subprotocols;
+        let (dialect, subprotocol) = if offered.is_empty() {
+            (Kind::Plain, None)
+        } else if offered.iter().any(|name| name == SUBPROTOCOL) {
+            (Kind::V1, Some(SUBPROTOCOL))
+        } else {
+            let offered = offered.join(", ");
             return Err(Rejection::new(
                 400,
                 format!(
                     "none of the offered subprotocols ({offered}) is spoken here; \
-                     offer none for plain text lines"
+                     offer {SUBPROTOCOL}, or none for plain text lines"
                 ),
             ));
-        }
+        };
         // Frames are shared among subscribers, so no window may be kept, and none be small.
         let terms = deflate::Policy {
             server_no_context_takeover: true,
@@ -82,7 +93,7 @@ impl Door {
             .header("accept-language")
             .find_map(|value| std::str::from_utf8(value).ok())
             .map_or(Lang::En, Lang::from_accept_language);
-        Ok(Admission { opening, deflate, dialect: Dialect::Plain { lang } })
+        Ok(Admission { opening, deflate, dialect, lang, subprotocol })
     }
 }
 

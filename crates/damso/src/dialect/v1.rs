@@ -1,0 +1,343 @@
+//! damso.v1 on one connection: what its frames mean, in which order they may come, and how it is
+//! answered (PROTOCOL sections 2, 3 and 5).
+
+use super::{Reply, Said, shown, wire};
+use crate::lang::Lang;
+use crate::session::Context;
+use damso_chat::hub::{Answer, Ending, Part, Request, Who};
+use damso_chat::{KeyHash, Op, Refusal};
+use damso_protocol::v1::client::{self, Anchor, Head};
+use damso_protocol::v1::server::{self, Failure, ServerMessage};
+use damso_protocol::v1::{self, ChangeOp, ErrorCode, close};
+use damso_websocket::Connection;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// So many frames that can't be read end a connection.
+const UNREADABLE_MAX: u32 = 3;
+/// How long somebody may look for a name that is free.
+const NAME_MAX: Duration = Duration::from_secs(60);
+/// The longest key, in bytes.
+const KEY_BYTES_MAX: usize = 256;
+/// The shortest key, in bytes: 128 bits in a form that people can send.
+const KEY_BYTES_MIN: usize = 16;
+/// Who is sent away by a restart comes back within this time, in ms.
+const RETURN_MS: u64 = 3_000;
+
+/// One connection's talk.
+#[derive(Debug)]
+pub struct Talk {
+    lang: Lang,
+    stage: Stage,
+    unreadable: u32,
+    /// When the peer was last heard, or what it sends last read.
+    heard: Instant,
+    pinged: bool,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Hasn't said who it is.
+    Stranger { deadline: Instant },
+    /// Its hello is with the hub.
+    Waiting { deadline: Instant },
+    /// Has been welcomed.
+    Welcome,
+}
+
+/// Why a frame came to nothing: what to call the error, and what to say.
+struct Bad(Option<u64>, ErrorCode, String);
+
+impl Talk {
+    /// A connection that was opened just now.
+    pub fn new(lang: Lang, context: &Context, now: Instant) -> Self {
+        let deadline = now + context.head_max;
+        let stage = Stage::Stranger { deadline };
+        Self { lang, stage, unreadable: 0, heard: now, pinged: false }
+    }
+
+    /// The peer was heard.
+    pub fn touch(&mut self, now: Instant) {
+        self.heard = now;
+        self.pinged = false;
+    }
+
+    /// What a text frame means.
+    pub fn hear(&mut self, text: &str, peer: SocketAddr) -> Said {
+        match self.read(text, peer) {
+            Ok(said) => said,
+            Err(Bad(id, code, msg)) => {
+                if code == ErrorCode::BadJson {
+                    self.unreadable += 1;
+                    if self.unreadable >= UNREADABLE_MAX {
+                        return Said::End(close::PROTOCOL, msg);
+                    }
+                }
+                Said::Back(super::Back::Text(failure(id, code, msg)))
+            }
+        }
+    }
+
+    /// A binary frame: nothing of this dialect is one.
+    pub fn hear_binary(&mut self) -> Said {
+        self.unreadable += 1;
+        let msg = self.lang.bad_json("a binary frame");
+        if self.unreadable >= UNREADABLE_MAX {
+            return Said::End(close::PROTOCOL, msg);
+        }
+        Said::Back(super::Back::Text(failure(None, ErrorCode::BadJson, msg)))
+    }
+
+    fn read(&mut self, text: &str, peer: SocketAddr) -> Result<Said, Bad> {
+        let head: Head<'_> = serde_json::from_str(text).map_err(|error| {
+            Bad(None, ErrorCode::BadJson, self.lang.bad_json(&error.to_string()))
+        })?;
+        if let (Some(id), true) = (head.id, head.id.is_some_and(|id| id > v1::NUMBER_MAX)) {
+            return Err(Bad(Some(id), ErrorCode::BadField, self.lang.bad_field("id")));
+        }
+        let id = head.id;
+        match (&*head.t, &self.stage) {
+            ("hello", Stage::Stranger { .. }) => {
+                let hello = self.fields(text, id)?;
+                return self.hello(id, hello, peer);
+            }
+            // It says that the connection lives, which is known by now.
+            ("pong", _) => return Ok(Said::Nothing),
+            (_, Stage::Welcome) => {}
+            (_, Stage::Stranger { .. } | Stage::Waiting { .. }) => {
+                let why = self.lang.refusal(&Refusal::Unauthorized);
+                return Err(Bad(id, ErrorCode::Unauthorized, why));
+            }
+        }
+        let request = match &*head.t {
+            "open" => {
+                let client::Open { room, after, limit, max, .. } = self.fields(text, id)?;
+                let limit = page_limit(limit);
+                Request::Open { room, after, limit, max: max.unwrap_or(v1::REPLAY_EVENTS) }
+            }
+            "close" => {
+                let client::Close { room, .. } = self.fields(text, id)?;
+                Request::Close { room }
+            }
+            "send" => {
+                let client::Send { room, nonce, text, reply, .. } = self.fields(text, id)?;
+                self.check_nonce(id, &nonce)?;
+                Request::Say { room, nonce: Some(nonce), text, reply }
+            }
+            "change" => {
+                let client::Change { room, m, nonce, op, text, emoji, .. } =
+                    self.fields(text, id)?;
+                self.check_nonce(id, &nonce)?;
+                let field = |name| Bad(id, ErrorCode::BadField, self.lang.bad_field(name));
+                let op = match op {
+                    ChangeOp::Edit => Op::Edit(Some(text.ok_or_else(|| field("text"))?)),
+                    ChangeOp::Delete => Op::Delete,
+                    ChangeOp::React => Op::React(emoji.ok_or_else(|| field("emoji"))?),
+                    ChangeOp::Unreact => Op::Unreact(emoji.ok_or_else(|| field("emoji"))?),
+                    ChangeOp::Pin => Op::Pin,
+                    ChangeOp::Unpin => Op::Unpin,
+                };
+                Request::Change { room, m, nonce, op }
+            }
+            "read" => {
+                let client::Read { room, seq, .. } = self.fields(text, id)?;
+                Request::Read { room, seq }
+            }
+            "history" => {
+                let asked: client::History = self.fields(text, id)?;
+                let part = match asked.anchor() {
+                    Some(Anchor::Before(m)) => Part::Before(m),
+                    Some(Anchor::After(m)) => Part::After(m),
+                    Some(Anchor::Around(m)) => Part::Around(m),
+                    None => {
+                        let why = self.lang.bad_field("before, after, around");
+                        return Err(Bad(id, ErrorCode::BadField, why));
+                    }
+                };
+                Request::History { room: asked.room, part, limit: page_limit(asked.limit) }
+            }
+            "watch" => {
+                let client::Watch { users, .. } = self.fields(text, id)?;
+                if users.len() > v1::WATCHED_USERS_MAX {
+                    let why = self.lang.bad_field("users");
+                    return Err(Bad(id, ErrorCode::BadField, why));
+                }
+                Request::Watch { users }
+            }
+            "typing" => {
+                let client::Typing { room } = self.fields(text, id)?;
+                Request::Typing { room }
+            }
+            "hello" => {
+                let why = self.lang.bad_field("t");
+                return Err(Bad(id, ErrorCode::BadType, why));
+            }
+            _ => return Err(Bad(id, ErrorCode::BadType, self.lang.bad_field("t"))),
+        };
+        // A request without an id wants no answer, but what it missed is told all the same.
+        Ok(Said::Ask(id.unwrap_or(0), request))
+    }
+
+    fn hello(
+        &mut self,
+        id: Option<u64>,
+        hello: client::Hello,
+        peer: SocketAddr,
+    ) -> Result<Said, Bad> {
+        let bad = |name| Bad(id, ErrorCode::BadField, self.lang.bad_field(name));
+        let Some(key) = hello.key else {
+            // There are no sessions or cookies to sign in with.
+            return Err(if hello.token.is_some() {
+                Bad(id, ErrorCode::Unauthorized, self.lang.refusal(&Refusal::Unauthorized))
+            } else {
+                bad("key")
+            });
+        };
+        let key = key_hash(&key).ok_or_else(|| bad("key"))?;
+        if let Some(lang) = hello.lang.as_deref().and_then(Lang::from_tag) {
+            self.lang = lang;
+        }
+        if let Stage::Stranger { deadline } = self.stage {
+            self.stage = Stage::Waiting { deadline };
+        }
+        Ok(Said::Hello(Who::Key {
+            id: id.unwrap_or(0),
+            key,
+            name: hello.name.unwrap_or_default(),
+            address: shown(peer),
+            epoch: hello.epoch,
+        }))
+    }
+
+    /// A message's own fields.
+    fn fields<T: DeserializeOwned>(&self, text: &str, id: Option<u64>) -> Result<T, Bad> {
+        serde_json::from_str(text)
+            .map_err(|error| Bad(id, ErrorCode::BadField, self.lang.bad_field(&error.to_string())))
+    }
+
+    fn check_nonce(&self, id: Option<u64>, nonce: &damso_protocol::Nonce) -> Result<(), Bad> {
+        if nonce.is_well_formed() {
+            return Ok(());
+        }
+        Err(Bad(id, ErrorCode::BadField, self.lang.bad_field("nonce")))
+    }
+
+    /// Tells the peer what came of its request, or what it didn't ask for.
+    pub fn reply(&mut self, reply: &Reply<'_>, connection: &mut Connection, context: &Context) {
+        let message = match reply {
+            Reply::Answer(id, Answer::Refused(refusal)) => {
+                if let Stage::Waiting { .. } = self.stage {
+                    // Who looks for a name that is free may take its time.
+                    let deadline = self.heard + NAME_MAX;
+                    self.stage = Stage::Stranger { deadline };
+                }
+                ServerMessage::Failure(self.refusal(*id, refusal))
+            }
+            Reply::Answer(_, Answer::Welcome(welcome)) => {
+                self.stage = Stage::Welcome;
+                wire::welcome(welcome, &context.limits)
+            }
+            Reply::Answer(id, answer) => match wire::reply(*id, answer) {
+                Some(reply) => ServerMessage::Reply(Box::new(reply)),
+                None => match wire::notice(answer) {
+                    Some(notice) => notice,
+                    None => return,
+                },
+            },
+            Reply::Opened(opened, page) => {
+                ServerMessage::Reply(Box::new(wire::opened(opened, *page)))
+            }
+            Reply::Page(id, page, user) => {
+                ServerMessage::Reply(Box::new(wire::page(*id, page, user)))
+            }
+        };
+        // A connection that is closing takes no more data, and needs no reply.
+        let _ = connection.send_text(&json(&message));
+    }
+
+    fn refusal(&self, id: u64, refusal: &Refusal) -> Failure {
+        let retry = match refusal {
+            Refusal::RateLimited { retry } => Some(*retry),
+            Refusal::Unavailable => Some(1_000),
+            _ => None,
+        };
+        let suggest = match refusal {
+            Refusal::NameTaken { suggest } => Some(suggest.as_str().into()),
+            _ => None,
+        };
+        let id = (id != 0).then_some(id);
+        let msg = self.lang.refusal(refusal).into();
+        Failure { id, code: ErrorCode::of(refusal.code()), msg, retry, suggest }
+    }
+
+    /// Says goodbye and begins the closing handshake.
+    pub fn end(&mut self, ending: Ending, connection: &mut Connection, now: Instant) {
+        let code = match ending {
+            Ending::Kicked | Ending::Banned => close::BANNED,
+            Ending::Refused => close::PROTOCOL,
+            Ending::Flood => close::FLOOD,
+            Ending::TooMany { .. } => close::TOO_MANY,
+            Ending::Stopping => close::RESTART,
+        };
+        let retry = (ending == Ending::Stopping).then_some(RETURN_MS);
+        bye(code, &self.lang.ending(ending), retry, connection, now);
+    }
+
+    /// When [`Talk::handle_timeout`] is due.
+    pub fn deadline(&self, context: &Context) -> Instant {
+        let timing = &context.websocket.timing;
+        let silence = if self.pinged { timing.silent_max } else { timing.ping_after };
+        let silent = self.heard + silence;
+        match self.stage {
+            Stage::Stranger { deadline } | Stage::Waiting { deadline } => deadline.min(silent),
+            Stage::Welcome => silent,
+        }
+    }
+
+    /// Does what time brings: a ping, or the end of somebody who says nothing.
+    pub fn handle_timeout(&mut self, connection: &mut Connection, context: &Context, now: Instant) {
+        if self.deadline(context) > now {
+            return;
+        }
+        let timing = &context.websocket.timing;
+        let is_stranger = matches!(self.stage,
+            Stage::Stranger { deadline } | Stage::Waiting { deadline } if deadline <= now);
+        if is_stranger || self.heard + timing.silent_max <= now {
+            bye(close::SILENT, self.lang.silent(is_stranger), None, connection, now);
+            return;
+        }
+        self.pinged = true;
+        let _ = connection.send_text(&json(&ServerMessage::Ping));
+    }
+}
+
+/// The hash by which a key is known; none if it isn't one.
+pub fn key_hash(key: &str) -> Option<KeyHash> {
+    let fits = (KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&key.len());
+    fits.then(|| KeyHash(Sha256::digest(key).into()))
+}
+
+/// Says goodbye, for a reason that isn't the hub's, and begins the closing handshake.
+pub fn bye(code: u16, msg: &str, retry: Option<u64>, connection: &mut Connection, now: Instant) {
+    let bye = ServerMessage::Bye(server::Bye { code, msg: msg.into(), retry });
+    let _ = connection.send_text(&json(&bye));
+    connection.close(code, msg, now);
+}
+
+fn failure(id: Option<u64>, code: ErrorCode, msg: String) -> String {
+    let failure = Failure { id, code, msg: msg.into(), retry: None, suggest: None };
+    json(&ServerMessage::Failure(failure))
+}
+
+/// How many messages a page has that was asked for so many.
+pub fn page_limit(limit: Option<u32>) -> usize {
+    let most = v1::PAGE_MESSAGES_MAX;
+    limit.unwrap_or(v1::PAGE_MESSAGES).clamp(1, most) as usize
+}
+
+/// A message as it travels. Strings, numbers and lists of them always have a JSON form.
+pub fn json(message: &ServerMessage) -> String {
+    serde_json::to_string(message).unwrap_or_default()
+}
