@@ -443,7 +443,7 @@ mod tests {
     }
 
     fn says(text: &str) -> Result<Option<Order>, String> {
-        Ok(Some(Order::Ask(super::say(RoomId::lobby(), text))))
+        Ok(Some(Order::Ask(say(RoomId::lobby(), text))))
     }
 
     #[test]
@@ -482,24 +482,15 @@ mod tests {
         );
         assert_eq!(order("/mute 127.0.0.1 0"), ask(Request::Unmute { whom: Whom::Address(local) }));
         let lobby = RoomId::lobby();
-        assert_eq!(
-            order("/say lobby 안녕 모두"),
-            ask(super::say(lobby, "안녕 모두"))
-        );
+        assert_eq!(order("/say lobby 안녕 모두"), ask(say(lobby, "안녕 모두")));
         assert_eq!(order("/quit"), Ok(Some(Order::Quit)));
     }
 
     #[test]
     fn what_cannot_be_read_is_one_complaint() {
-        for line in [
-            "/kick",
-            "/kick nobody",
-            "/ban 127.0.0.1 soon",
-            "/ban 127.0.0.1 0",
-            "/say lobby",
-            "/dance",
-            "/",
-        ] {
+        for line in
+            ["/kick", "/ban 127.0.0.1 soon", "/ban 127.0.0.1 0", "/say lobby", "/dance", "/"]
+        {
             let complaint = order(line).unwrap_err();
             assert_eq!(complaint.lines().count(), 1, "{line}: {complaint}");
         }

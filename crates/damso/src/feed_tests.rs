@@ -59,7 +59,7 @@ impl Scene {
 
     fn join(&mut self, slot: u32) {
         let (room, next) = (RoomId::lobby(), self.seq + 1);
-        let head = self.head;
+        let head = self.seq;
         self.feeds.subscribe(slot, Encoding::Plain, &room, next, head, None, &mut self.sinks);
     }
 
@@ -240,7 +240,8 @@ fn a_long_line_is_deflated_once_and_a_short_one_goes_as_it_is() {
     let next = 1;
     for slot in 0..2 {
         let encoding = Encoding::PlainDeflated;
-        scene.feeds.subscribe(slot, encoding, &RoomId::lobby(), next, &mut scene.sinks);
+        let room = RoomId::lobby();
+        scene.feeds.subscribe(slot, encoding, &room, next, 0, None, &mut scene.sinks);
     }
     scene.say("short");
     scene.flush();

@@ -321,9 +321,9 @@ pub struct Desktop {
     /// What came from the mailbox, in its order. Of the first batch `at` bytes are written.
     pieces: VecDeque<Piece>,
     at: usize,
-    /// The socket took the beginning of the session's own output: the rest goes before all else.
-    /// Not both this and `at` above 0.
-    own_begun: bool,
+    /// Bytes of the session's own output that go before all else, since the socket took the
+    /// beginning of it: [`usize::MAX`] for all that there is. Not both this and `at` are above 0.
+    own_first: usize,
     /// The relay knows how to write for it, and hasn't been told that it leaves.
     joined: bool,
     /// The end came from here, not from the peer: the batches before it are still to be written.
@@ -355,7 +355,7 @@ impl Desktop {
             relay,
             pieces: VecDeque::new(),
             at: 0,
-            own_begun: false,
+            own_first: 0,
             joined: false,
             ended: false,
             eof: false,
@@ -421,7 +421,10 @@ impl Desktop {
                 Item::Credit(count) => self.session.credit(count),
                 Item::End(ending) => {
                     // The Close that comes now goes after the batches that wait.
-                    self.ended |= self.session.encoding().is_some();
+                    if self.session.encoding().is_some() {
+                        self.ended = true;
+                        self.own_first = self.own_first.min(self.session.output().len());
+                    }
                     self.session.end(ending, now);
                 }
                 Item::FellOff => self.session.give_up("fell off the feed"),
@@ -486,28 +489,18 @@ impl Desktop {
             // What the socket has the beginning of is finished before anything else; after that
             // the order is the mailbox's. What the session says between, as a pong, goes with its
             // next own piece, or last: mailboxes are bounded, so it waits for little.
-            let own = match self.pieces.front() {
-                _ if self.own_begun => true,
-                Some(Piece::Batch(_)) => false,
-                Some(Piece::Own) | None => true,
-            };
-            if own {
-                let (len, taken) = match self.session.output() {
-                    [] => (0, 0),
-                    output => (output.len(), write(output)),
-                };
+            let own_first = self.own_first.min(self.session.output().len());
+            if own_first > 0 {
+                let taken = write(&self.session.output()[..own_first]);
                 progress |= taken > 0;
                 self.session.sent(taken);
-                if taken < len {
-                    self.own_begun |= taken > 0;
+                if taken < own_first {
+                    if self.own_first != usize::MAX {
+                        self.own_first -= taken;
+                    }
                     break true;
                 }
-                let begun = std::mem::take(&mut self.own_begun);
-                match self.pieces.front() {
-                    Some(Piece::Own) => drop(self.pieces.pop_front()),
-                    Some(Piece::Batch(_)) if begun => {}
-                    Some(Piece::Batch(_)) | None => break false,
-                }
+                self.own_first = 0;
             } else if let Some(Piece::Batch(batch)) = self.pieces.front() {
                 let (len, taken) = (batch.len() - self.at, write(&batch[self.at..]));
                 progress |= taken > 0;
@@ -518,6 +511,18 @@ impl Desktop {
                 self.written(batch.len());
                 self.pieces.pop_front();
                 self.at = 0;
+            } else if !self.session.output().is_empty() {
+                let (len, taken) = (self.session.output().len(), write(self.session.output()));
+                progress |= taken > 0;
+                self.session.sent(taken);
+                if taken < len {
+                    // A count wouldn't do: a pong that waits may still be replaced by another.
+                    self.own_first = if taken > 0 { usize::MAX } else { 0 };
+                    break true;
+                }
+            } else if self.pieces.pop_front().is_none() {
+                // There was neither an own piece nor anything else.
+                break false;
             }
         };
         if !full {

@@ -182,7 +182,7 @@ fn what_is_pending_when_the_server_stops_comes_before_the_end() {
     relay.take(ToRelay::Ready(session, Encoding::Plain));
     let room = damso_protocol::RoomId::lobby();
     relay.take(ToRelay::Shard(ToShard::Subscribe { session, room, next: 1, opened: None }));
-    relay.take(ToRelay::Shard(ToShard::Deliver(crate::feed::tests::published(1, "hi"))));
+    relay.take(ToRelay::Shard(ToShard::Deliver(feed::tests::published(1, "hi"))));
     relay.take(ToRelay::Shard(ToShard::Stop));
     assert!(matches!(mailbox.take()[..], [Item::Bytes(_), Item::End(Ending::Stopping)]));
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::http::upgrade::Policy;
 use crate::serve::websocket_config;
 use damso_chat::Refusal;
-use damso_chat::hub::Who;
+use damso_chat::hub::{Answer, Request as HubRequest, Who};
 
 const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\

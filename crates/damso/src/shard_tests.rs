@@ -35,7 +35,11 @@ fn all_that_a_guest_gets(room: usize) -> Vec<u8> {
     shard.receive(slot, &mut HANDSHAKE.to_vec(), now);
     shard.settle(&mut sink, now);
     let session = SessionId { shard: 0, slot, generation: 0 };
-    shard.take(ToShard::Subscribe { session, room: RoomId::lobby(), next: 1, opened: None }, &mut sink, now);
+    shard.take(
+        ToShard::Subscribe { session, room: RoomId::lobby(), next: 1, opened: None },
+        &mut sink,
+        now,
+    );
     // The socket has room, but the engine hasn't told of it.
     sink.room = usize::MAX;
     shard.take(ToShard::Deliver(published(1, "one")), &mut sink, now);
