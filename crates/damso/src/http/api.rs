@@ -57,8 +57,10 @@ impl FromRequestParts<Arc<Desk>> for Asker {
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
         let unauthorized = || Problem::of(Refusal::Unauthorized);
         let value = parts.headers.get(header::AUTHORIZATION).ok_or_else(unauthorized)?;
-        let (scheme, key) =
-            value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(unauthorized)?;
+        let (scheme, key) = std::str::from_utf8(value.as_bytes())
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .ok_or_else(unauthorized)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(unauthorized());
         }

@@ -6,6 +6,7 @@
 //! - `hostile`: peers that break rules, ask for too much, read too little or vanish.
 //! - `cli`: flags, exit codes, what is printed.
 //! - `durable`: what `--data` keeps.
+//! - `v1`: damso.v1, and rooms over HTTP.
 //!
 //! Nothing here sleeps to let something happen: a test blocks on what it waits for, up to
 //! [`client::PATIENCE`], or asks the server itself until it says so.
@@ -29,3 +30,4 @@ mod handshake;
 mod hostile;
 mod server;
 mod tutorial;
+mod v1;
