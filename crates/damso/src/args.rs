@@ -15,6 +15,8 @@ pub enum Action {
     PrintWithSettings(String),
     /// Run the chat.
     Serve(ServeArgs),
+    /// Send one message.
+    Send(SendArgs),
     /// Run the echo server.
     Echo(EchoArgs),
 }
@@ -38,6 +40,8 @@ struct Cli {
 enum Verb {
     /// Run the chat (this is what damso does without a verb)
     Serve(ServeArgs),
+    /// Send one message, for scripts
+    Send(SendArgs),
     /// Send every WebSocket message back, for conformance suites
     #[command(hide = true)]
     Echo(EchoArgs),
@@ -89,6 +93,24 @@ pub struct ServeArgs {
     pub no_console: bool,
 }
 
+/// Words and flags of `damso send`, as typed.
+#[derive(Args, Debug, Clone)]
+pub struct SendArgs {
+    /// The room: its id or name, as `lobby`
+    pub room: String,
+    /// What to say; `-` or nothing: what stdin has
+    pub text: Option<String>,
+    /// The server
+    #[arg(long, value_name = "URL", default_value = "ws://localhost:8765")]
+    pub url: String,
+    /// How a new sender wants to be called; default: the user's name
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// How long to try, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub wait: u64,
+}
+
 /// Flags of `damso echo`, as typed.
 #[derive(Args, Debug, Default, Clone)]
 pub struct EchoArgs {
@@ -116,6 +138,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Action, Failur
     match cli.verb {
         None => Ok(Action::Serve(cli.serve)),
         Some(Verb::Serve(args)) => Ok(Action::Serve(args)),
+        Some(Verb::Send(args)) => Ok(Action::Send(args)),
         Some(Verb::Echo(args)) => Ok(Action::Echo(args)),
         Some(Verb::Help { topic: None }) => {
             Ok(Action::Print(Cli::command().render_help().to_string()))

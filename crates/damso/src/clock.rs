@@ -9,8 +9,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 #[derive(Clone)]
 pub struct Clock(Arc<Mutex<Reading>>);
 
-/// What was read last.
-struct Reading {
+/// What was read last, and what follows from that for the next reading.
+pub struct Reading {
     ms: u64,
     read_at: Instant,
 }
@@ -18,24 +18,28 @@ struct Reading {
 impl Clock {
     /// A clock that shows the wall clock's time, or `least_ms` if that is later.
     pub fn start(least_ms: u64) -> Self {
-        let ms = wall_ms().max(least_ms);
-        Self(Arc::new(Mutex::new(Reading { ms, read_at: Instant::now() })))
+        Self(Arc::new(Mutex::new(Reading::start(wall_ms(), least_ms, Instant::now()))))
     }
 
     /// The time, in ms since 1970.
     pub fn now_ms(&self) -> u64 {
         // A thread that panics ends the process, so the lock can't be poisoned.
         let Ok(mut reading) = self.0.lock() else { return wall_ms() };
-        let now = Instant::now();
-        reading.advance(wall_ms(), now);
-        reading.ms
+        reading.advance(wall_ms(), Instant::now())
     }
 }
 
 impl Reading {
+    /// The wall clock's time at `now`, or `least_ms` if that is later.
+    pub fn start(wall_ms: u64, least_ms: u64, now: Instant) -> Self {
+        Self { ms: wall_ms.max(least_ms), read_at: now }
+    }
+
+    /// The log's time at `now`, when the wall clock shows `wall_ms`; both in ms since 1970.
+    ///
     /// Suspending a machine stops the monotonic clock but not the wall clock, so a step forward is
     /// taken at once.
-    fn advance(&mut self, wall_ms: u64, now: Instant) {
+    pub fn advance(&mut self, wall_ms: u64, now: Instant) -> u64 {
         let elapsed = now.saturating_duration_since(self.read_at).as_millis() as u64;
         if wall_ms >= self.ms {
             self.ms = wall_ms;
@@ -43,9 +47,10 @@ impl Reading {
             self.ms += elapsed / 2;
         } else {
             // Too soon to take a step: the time until now counts with the next one.
-            return;
+            return self.ms;
         }
         self.read_at = now;
+        self.ms
     }
 }
 
@@ -73,8 +78,8 @@ mod tests {
             (40_000, 21_010, 60_005),
             (61_000, 21_020, 61_000),
         ] {
-            reading.advance(wall_ms, start + Duration::from_millis(after_ms));
-            assert_eq!(reading.ms, expected, "wall {wall_ms} after {after_ms} ms");
+            let now = reading.advance(wall_ms, start + Duration::from_millis(after_ms));
+            assert_eq!(now, expected, "wall {wall_ms} after {after_ms} ms");
         }
     }
 }

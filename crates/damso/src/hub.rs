@@ -190,7 +190,7 @@ pub fn run(
 }
 
 /// Tells the hub what a log in memory has dropped for what it took in: of any room.
-fn forget(hub: &mut Hub, log: &Memory) {
+pub fn forget(hub: &mut Hub, log: &Memory) {
     let forgotten = log.state().rooms().map(|(room, _)| (room.clone(), log.first(room)));
     for (room, first) in forgotten.filter(|(_, first)| *first > 1) {
         hub.forgotten(room, first);
@@ -198,7 +198,7 @@ fn forget(hub: &mut Hub, log: &Memory) {
 }
 
 /// Puts an output into the batch of each shard it is for, or among what is to be read.
-fn sort_in(output: Output, batches: &mut [Vec<ToShard>], jobs: &mut Vec<Job>) {
+pub fn sort_in(output: Output, batches: &mut [Vec<ToShard>], jobs: &mut Vec<Job>) {
     let (session, message) = match output {
         Output::Deliver { shards, event } => {
             // The hub delivers only what stands in a room.

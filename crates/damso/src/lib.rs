@@ -17,6 +17,7 @@ pub mod listen;
 pub mod process;
 pub mod readers;
 pub mod relay;
+pub mod send;
 pub mod serve;
 pub mod session;
 pub mod shard;

@@ -1,7 +1,7 @@
 //! `damso`: a chat server in one binary.
 
 use damso::args::{self, Action};
-use damso::{config, echo, process, serve};
+use damso::{config, echo, process, send, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok(Action::Serve(args)) => serve::run(&args),
+        Ok(Action::Send(args)) => send::run(&args),
         Ok(Action::Echo(args)) => echo::run(&args),
         Err(usage) => Err(usage),
     };

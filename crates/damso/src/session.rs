@@ -13,7 +13,7 @@ use crate::http::upgrade::{Admission, Door};
 use damso_chat::hub::{Ending, Input, SessionId};
 use damso_protocol::Limits;
 use damso_websocket::{Config, Connection, Event, HeadLimits, Rejection, Request, Status};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -367,7 +367,9 @@ impl Session {
         debug!(peer = %shown(self.peer), ?dialect, "handshake done");
         let deflates = deflate.is_some();
         // Spreads the pings of connections that were opened together.
-        let jitter = RandomState::new().hash_one(self.peer) as u32;
+        let mut jitter = DefaultHasher::new();
+        (self.peer, self.id).hash(&mut jitter);
+        let jitter = jitter.finish() as u32;
         let connection = Connection::server(context.websocket.clone(), deflate, now, jitter);
         let dialect = Dialect::begin(dialect, lang, context, now);
         if let Some((who, request)) = dialect.greet(self.peer) {

@@ -6,6 +6,7 @@
 //! - `hostile`: peers that break rules, ask for too much, read too little or vanish.
 //! - `cli`: flags, exit codes, what is printed.
 //! - `durable`: what `--data` keeps.
+//! - `send`: `damso send`.
 //! - `v1`: damso.v1, and rooms over HTTP.
 //!
 //! Nothing here sleeps to let something happen: a test blocks on what it waits for, up to
@@ -28,6 +29,7 @@ mod client;
 mod durable;
 mod handshake;
 mod hostile;
+mod send;
 mod server;
 mod tutorial;
 mod v1;
