@@ -11,135 +11,22 @@
 //!
 //! Nothing here knows sockets: bytes go through an [`Outlet`].
 
-use crate::dialect::{v1, wire};
+mod published;
+mod ring;
+
+pub use published::{Batch, Encoding, Published};
+
 use damso_chat::{Event, Op};
-use damso_protocol::{RoomId, plain};
-use damso_websocket::{deflate::Deflater, frame};
-use std::cell::OnceCell;
+use damso_protocol::RoomId;
+use damso_websocket::frame;
+use published::{ENCODINGS, Encoder, weight};
+use ring::{Feed, locate};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// The most that goes to one subscriber in one send, in bytes. A cap by bytes, never by messages:
 /// fewer sends is what makes fan-out cheap.
 const BATCH_BYTES_MAX: usize = 256 * 1024;
-
-/// Lines shorter than this, in bytes, go out as they are even where deflate was agreed: they
-/// would hardly shrink.
-const DEFLATE_BYTES_MIN: usize = 160;
-
-/// How a subscriber wants its events written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Encoding {
-    /// The plain dialect's lines.
-    Plain,
-    /// The same, where permessage-deflate was agreed.
-    PlainDeflated,
-    /// damso.v1's objects.
-    V1,
-    /// The same, where permessage-deflate was agreed.
-    V1Deflated,
-}
-
-const ENCODINGS: [Encoding; 4] =
-    [Encoding::Plain, Encoding::PlainDeflated, Encoding::V1, Encoding::V1Deflated];
-
-impl Encoding {
-    fn deflates(self) -> bool {
-        matches!(self, Self::PlainDeflated | Self::V1Deflated)
-    }
-
-    /// Whether its readers may be fed from the log with what the ring hasn't any more.
-    fn is_resumable(self) -> bool {
-        matches!(self, Self::V1 | Self::V1Deflated)
-    }
-}
-
-/// An event on its way out, with the frames that were made of it so far. Shared by all shards.
-pub struct Published {
-    room: RoomId,
-    seq: u64,
-    event: Arc<Event>,
-    frames: [OnceLock<Arc<[u8]>>; ENCODINGS.len()],
-}
-
-impl Published {
-    /// Wraps an event for delivery; none if it stands in no room's log.
-    pub fn new(event: Arc<Event>) -> Option<Self> {
-        let (room, seq) = event.place()?;
-        let (room, frames) = (room.clone(), [const { OnceLock::new() }; ENCODINGS.len()]);
-        Some(Self { room, seq, event, frames })
-    }
-
-    /// What happened.
-    pub fn event(&self) -> &Event {
-        &self.event
-    }
-
-    /// The event as whole frames in one encoding; empty if this encoding has no word for it.
-    fn frame(&self, encoding: Encoding, encoder: &mut Encoder) -> &Arc<[u8]> {
-        self.frames[encoding as usize].get_or_init(|| encoder.frame(&self.event, encoding))
-    }
-}
-
-/// Buffers that encoding reuses.
-#[derive(Default)]
-struct Encoder {
-    line: String,
-    bytes: Vec<u8>,
-    deflater: Option<Deflater>,
-}
-
-impl Encoder {
-    fn frame(&mut self, event: &Event, encoding: Encoding) -> Arc<[u8]> {
-        match encoding {
-            Encoding::Plain | Encoding::PlainDeflated => {
-                let Event::Message(message) = event else { return Arc::default() };
-                let Some(text) = &message.text else { return Arc::default() };
-                self.line.clear();
-                plain::write_line(&mut self.line, &message.name, text);
-            }
-            Encoding::V1 | Encoding::V1Deflated => {
-                let Some(message) = wire::event(event) else { return Arc::default() };
-                self.line = v1::json(&message);
-            }
-        }
-        self.bytes.clear();
-        if encoding.deflates() && self.line.len() >= DEFLATE_BYTES_MIN {
-            let deflater = self.deflater.get_or_insert_with(|| Deflater::new(6, 15));
-            frame::server_text_deflated(&mut self.bytes, &self.line, deflater);
-        } else {
-            frame::server_text(&mut self.bytes, &self.line);
-        }
-        Arc::from(&self.bytes[..])
-    }
-}
-
-/// Bytes for one or many subscribers.
-pub struct Batch<'a> {
-    bytes: &'a [u8],
-    shared: OnceCell<Arc<[u8]>>,
-}
-
-impl<'a> Batch<'a> {
-    /// Bytes for one subscriber alone.
-    pub fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, shared: OnceCell::new() }
-    }
-
-    fn whole(frame: &'a Arc<[u8]>) -> Self {
-        Self { bytes: frame, shared: OnceCell::from(frame.clone()) }
-    }
-
-    /// The bytes, to hand to a socket now.
-    pub fn bytes(&self) -> &[u8] {
-        self.bytes
-    }
-
-    /// The same bytes to keep; copied at most once for all subscribers.
-    pub fn shared(&self) -> Arc<[u8]> {
-        self.shared.get_or_init(|| Arc::from(self.bytes)).clone()
-    }
-}
 
 /// The rest of a frame whose beginning a socket took: nothing else may go out before it.
 #[derive(Debug)]
@@ -210,23 +97,6 @@ pub struct Feeds {
     encoder: Encoder,
     scratch: Vec<u8>,
     ring_bytes_max: usize,
-}
-
-/// A room's recent events and its live subscribers.
-struct Feed {
-    room: RoomId,
-    ring: VecDeque<Arc<Published>>,
-    ring_bytes: usize,
-    /// The `seq` of the newest event in the ring, or of the one before the ring's first.
-    head: u64,
-    /// Live readers have everything up to here. `flushed <= head`.
-    flushed: u64,
-    /// Slots of live readers, by encoding; dense, in no order.
-    live: [Vec<u32>; ENCODINGS.len()],
-    /// Live or behind.
-    readers: usize,
-    /// Where the next fan-out starts, so that nobody is always last.
-    rotation: usize,
 }
 
 struct Reader {
@@ -384,18 +254,23 @@ impl Feeds {
     pub fn mention(&mut self, room: &RoomId, text: &str, outlet: &mut impl Outlet) {
         let Some(&index) = self.by_room.get(room) else { return };
         self.flush_feed(index, outlet);
-        let Some(feed) = &self.feeds[index] else { return };
+        let Some(feed) = &mut self.feeds[index] else { return };
         let mut bytes = Vec::new();
         frame::server_text(&mut bytes, text);
         let (batch, mut short) = (Batch::of(&bytes), Vec::new());
         for encoding in [Encoding::V1, Encoding::V1Deflated] {
+            let mut cuts = Vec::new();
             for &slot in &feed.live[encoding as usize] {
                 let taken = outlet.send(slot, &batch);
                 if taken < bytes.len() {
-                    // Of what wasn't begun nothing is owed.
-                    let rest = (taken > 0).then(|| Rest { frame: batch.shared(), taken });
-                    short.push((slot, Cut { next: feed.flushed + 1, rest }));
+                    cuts.push((slot, taken));
                 }
+            }
+            for (slot, taken) in cuts {
+                feed.drop_out(slot, encoding, &mut self.readers, index);
+                // Of what wasn't begun nothing is owed.
+                let rest = (taken > 0).then(|| Rest { frame: batch.shared(), taken });
+                short.push((slot, Cut { next: feed.flushed + 1, rest }));
             }
         }
         self.cut_short(index, short);
@@ -597,12 +472,7 @@ impl Feeds {
                 for (slot, taken) in cuts {
                     let cut = feed.locate(next, taken, encoding, &mut self.encoder);
                     // Out of the array now, so that it doesn't get this flush's next batch.
-                    let cursor = self.readers.get(&slot).and_then(|reader| {
-                        reader.cursors.iter().find(|cursor| cursor.feed == index)
-                    });
-                    if let Some(&Cursor { place: Place::Live(position), .. }) = cursor {
-                        feed.leave(position, encoding, &mut self.readers, index);
-                    }
+                    feed.drop_out(slot, encoding, &mut self.readers, index);
                     short.push((slot, cut));
                 }
                 next = end;
@@ -641,141 +511,6 @@ impl Feeds {
             self.ring_bytes -= before - largest.ring_bytes;
         }
     }
-}
-
-impl Feed {
-    fn can_trim(&self) -> bool {
-        self.flushed == self.head && self.ring.len() > 1
-    }
-
-    /// A message was deleted: it and its edits go on without their text. Returns the bytes that
-    /// the ring costs less.
-    fn forget_text(&mut self, m: u64) -> usize {
-        let from = m.saturating_sub(self.first()) as usize;
-        let mut less = 0;
-        for published in self.ring.range_mut(from.min(self.ring.len())..) {
-            let mut event = (*published.event).clone();
-            match &mut event {
-                Event::Message(message) if message.seq == m => message.text = None,
-                Event::Changed(change) if change.m == m && matches!(change.op, Op::Edit(_)) => {
-                    change.op = Op::Edit(None);
-                }
-                _ => continue,
-            }
-            if let Some(without) = Published::new(Arc::new(event)) {
-                less += weight(published) - weight(&without);
-                *published = Arc::new(without);
-            }
-        }
-        self.ring_bytes -= less;
-        less
-    }
-
-    /// The `seq` of the oldest event in the ring, or the next one if it is empty.
-    fn first(&self) -> u64 {
-        self.head + 1 - self.ring.len() as u64
-    }
-
-    /// Everything from `next` on, up to a cap, as one contiguous piece; and the `seq` after it.
-    /// `next` must be in the ring.
-    fn gather<'a>(
-        &'a self,
-        next: u64,
-        encoding: Encoding,
-        encoder: &mut Encoder,
-        scratch: &'a mut Vec<u8>,
-    ) -> (u64, Batch<'a>) {
-        let from = (next - self.first()) as usize;
-        if from + 1 == self.ring.len() {
-            return (next + 1, Batch::whole(self.ring[from].frame(encoding, encoder)));
-        }
-        scratch.clear();
-        let mut end = next;
-        for published in self.ring.range(from..) {
-            let frame = published.frame(encoding, encoder);
-            if !scratch.is_empty() && scratch.len() + frame.len() > BATCH_BYTES_MAX {
-                break;
-            }
-            scratch.extend_from_slice(frame);
-            end += 1;
-        }
-        (end, Batch::of(scratch))
-    }
-
-    /// Where a reader stands that took `taken` bytes of what begins with `next`.
-    fn locate(&self, next: u64, taken: usize, encoding: Encoding, encoder: &mut Encoder) -> Cut {
-        let from = (next - self.first()) as usize;
-        let frames = self.ring.range(from..).map(|published| published.frame(encoding, encoder));
-        locate(frames, next, taken)
-    }
-
-    fn join(&mut self, slot: u32, encoding: Encoding) -> Place {
-        let live = &mut self.live[encoding as usize];
-        live.push(slot);
-        Place::Live(live.len() - 1)
-    }
-
-    /// Takes the entry at `position` out of the live array and tells the reader that moves into
-    /// its place.
-    fn leave(
-        &mut self,
-        position: usize,
-        encoding: Encoding,
-        readers: &mut HashMap<u32, Reader>,
-        own_index: usize,
-    ) {
-        let live = &mut self.live[encoding as usize];
-        live.swap_remove(position);
-        if let Some(moved) = live.get(position)
-            && let Some(reader) = readers.get_mut(moved)
-        {
-            for cursor in reader.cursors.iter_mut().filter(|cursor| cursor.feed == own_index) {
-                cursor.place = Place::Live(position);
-            }
-        }
-    }
-
-    fn trim(&mut self, bytes_max: usize) {
-        while self.ring_bytes > bytes_max && self.ring.len() > 1 {
-            if let Some(oldest) = self.ring.pop_front() {
-                self.ring_bytes -= weight(&oldest);
-            }
-        }
-    }
-}
-
-/// Where a reader stands that took `taken` bytes of these frames, of which the first one is that
-/// of the event `next`.
-fn locate<'a>(
-    frames: impl IntoIterator<Item = &'a Arc<[u8]>>,
-    mut next: u64,
-    mut taken: usize,
-) -> Cut {
-    for frame in frames {
-        if taken == 0 {
-            break;
-        }
-        next += 1;
-        if taken < frame.len() {
-            return Cut { next, rest: Some(Rest { frame: frame.clone(), taken }) };
-        }
-        taken -= frame.len();
-    }
-    Cut { next, rest: None }
-}
-
-/// About what an event in the ring costs, in bytes.
-fn weight(published: &Published) -> usize {
-    let text = match &*published.event {
-        Event::Message(message) => message.text.as_ref().map_or(0, |text| text.len()),
-        Event::Changed(change) => match &change.op {
-            Op::Edit(Some(text)) => text.len(),
-            _ => 0,
-        },
-        _ => 0,
-    };
-    // The text is held as such and in a frame, beside what surrounds it.
-    text * 2 + 400
 }
 
 #[cfg(test)]

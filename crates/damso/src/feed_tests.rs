@@ -1,6 +1,6 @@
 use super::*;
 use damso_chat::Message;
-use damso_protocol::UserId;
+use damso_protocol::{UserId, plain};
 
 /// Sockets that take what they are told to take.
 #[derive(Default)]
@@ -253,4 +253,181 @@ fn a_long_line_is_deflated_once_and_a_short_one_goes_as_it_is() {
     let deflated = &first[frames(["short"]).len()..];
     assert_eq!(deflated[0], 0xc1, "FIN, RSV1, text");
     assert!(deflated.len() < 100, "{}", deflated.len());
+}
+
+/// Joins as a reader of damso.v1 that has everything up to `after`.
+fn join_v1(scene: &mut Scene, slot: u32, after: u64, hold: Option<u64>) {
+    let (room, head, encoding) = (RoomId::lobby(), scene.seq, Encoding::V1);
+    scene.feeds.subscribe(slot, encoding, &room, after + 1, head, hold, &mut scene.sinks);
+}
+
+/// What a reader of damso.v1 got: the events' `seq` and text.
+fn heard(scene: &Scene, slot: u32) -> Vec<(u64, Option<String>)> {
+    let (bytes, mut at, mut heard) = (scene.got(slot), 0, Vec::new());
+    while at < bytes.len() {
+        let (head, len) = match bytes[at + 1] {
+            126 => (4, u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]) as usize),
+            short => (2, usize::from(short)),
+        };
+        let payload = &bytes[at + head..at + head + len];
+        let event: serde_json::Value = serde_json::from_slice(payload).unwrap();
+        let text = event["text"].as_str().map(str::to_owned);
+        heard.push((event["seq"].as_u64().unwrap_or(0), text));
+        at += head + len;
+    }
+    heard
+}
+
+fn said(seq: u64, text: &str) -> (u64, Option<String>) {
+    (seq, Some(text.to_owned()))
+}
+
+/// The events of the log, as readers bring them.
+fn from_log(seqs: impl Iterator<Item = u64>) -> Vec<Event> {
+    seqs.map(|seq| published(seq, &format!("{seq}")).event().clone()).collect()
+}
+
+#[test]
+fn what_has_left_the_ring_is_asked_of_the_log_and_the_rest_is_fed_from_the_ring() {
+    let mut scene = Scene::new(2_000);
+    join_v1(&mut scene, 0, 0, None);
+    for seq in 1..=10 {
+        scene.say(&seq.to_string());
+        scene.flush();
+    }
+    join_v1(&mut scene, 1, 2, None);
+    assert_eq!(scene.feeds.resume(1, &mut scene.sinks), Resumed::Live);
+    let wanted = scene.feeds.take_wanted();
+    let expected = Wanted { slot: 1, room: RoomId::lobby(), after: 2, to: 10 };
+    assert_eq!(wanted, [expected]);
+    assert_eq!(heard(&scene, 1), []);
+    // The log gives a part of it at a time; meanwhile more is said.
+    assert!(scene.feeds.feed(1, &RoomId::lobby(), 2, &from_log(3..=5), &mut scene.sinks));
+    scene.say("11");
+    scene.flush();
+    scene.feeds.resume(1, &mut scene.sinks);
+    let after = scene.feeds.take_wanted()[0].after;
+    assert_eq!(after, 5);
+    assert!(scene.feeds.feed(1, &RoomId::lobby(), 5, &from_log(6..=11), &mut scene.sinks));
+    assert_eq!(scene.feeds.resume(1, &mut scene.sinks), Resumed::Live);
+    scene.say("12");
+    scene.flush();
+    let all: Vec<_> = (3..=12).map(|seq| said(seq, &seq.to_string())).collect();
+    assert_eq!(heard(&scene, 1), all);
+}
+
+#[test]
+fn a_socket_that_fills_up_under_the_logs_events_is_fed_them_again_from_where_it_was() {
+    for room_left in 0..300 {
+        let mut scene = Scene::new(1);
+        join_v1(&mut scene, 0, 0, None);
+        for seq in 1..=6 {
+            scene.say(&seq.to_string());
+            scene.flush();
+        }
+        join_v1(&mut scene, 1, 0, None);
+        scene.sinks.room_left.insert(1, room_left);
+        scene.feeds.resume(1, &mut scene.sinks);
+        let mut rounds = 0;
+        while heard_len(&scene) < 6 {
+            for wanted in scene.feeds.take_wanted() {
+                let events = from_log(wanted.after + 1..=wanted.to);
+                let room = &wanted.room;
+                assert!(scene.feeds.feed(1, room, wanted.after, &events, &mut scene.sinks));
+                // It drains, and fills up once more at another place.
+                scene.sinks.room_left.insert(1, 40 + rounds);
+            }
+            scene.feeds.resume(1, &mut scene.sinks);
+            scene.sinks.room_left.insert(1, 60);
+            rounds += 1;
+            assert!(rounds < 100, "cut after {room_left}");
+        }
+        let all: Vec<_> = (1..=6).map(|seq| said(seq, &seq.to_string())).collect();
+        assert_eq!(heard(&scene, 1), all, "cut after {room_left}");
+    }
+
+    /// How many whole events slot 1 has.
+    fn heard_len(scene: &Scene) -> usize {
+        let (bytes, mut at, mut count) = (scene.got(1), 0, 0);
+        while at + 2 <= bytes.len() && at + 2 + usize::from(bytes[at + 1]) <= bytes.len() {
+            at += 2 + usize::from(bytes[at + 1]);
+            count += 1;
+        }
+        if at == bytes.len() { count } else { 0 }
+    }
+}
+
+#[test]
+fn the_log_has_to_have_what_is_needed_next() {
+    let mut scene = Scene::new(1);
+    join_v1(&mut scene, 0, 0, None);
+    for seq in 1..=4 {
+        scene.say(&seq.to_string());
+        scene.flush();
+    }
+    for events in [from_log(1..1), from_log(2..=4)] {
+        join_v1(&mut scene, 1, 0, None);
+        scene.feeds.resume(1, &mut scene.sinks);
+        assert!(!scene.feeds.feed(1, &RoomId::lobby(), 0, &events, &mut scene.sinks));
+        scene.feeds.remove(1);
+    }
+    assert_eq!(heard(&scene, 1), []);
+}
+
+#[test]
+fn who_is_held_gets_nothing_before_it_is_released_by_the_same_number() {
+    let mut scene = Scene::new(1 << 20);
+    join_v1(&mut scene, 0, 0, Some(7));
+    scene.say("1");
+    scene.flush();
+    scene.feeds.resume(0, &mut scene.sinks);
+    scene.feeds.release(0, &RoomId::lobby(), 6);
+    scene.feeds.resume(0, &mut scene.sinks);
+    assert_eq!(heard(&scene, 0), []);
+    scene.feeds.release(0, &RoomId::lobby(), 7);
+    scene.feeds.resume(0, &mut scene.sinks);
+    assert_eq!(heard(&scene, 0), [said(1, "1")]);
+}
+
+#[test]
+fn a_deleted_message_is_in_the_ring_without_its_text() {
+    let mut scene = Scene::new(1 << 20);
+    join_v1(&mut scene, 0, 0, None);
+    scene.say("secret");
+    scene.say("other");
+    scene.flush();
+    scene.seq += 1;
+    let delete = damso_chat::Change {
+        room: RoomId::lobby(),
+        seq: 3,
+        m: 1,
+        op: Op::Delete,
+        by: UserId::new("u"),
+        name: "a".into(),
+        at: 0,
+        nonce: damso_protocol::Nonce::new("n"),
+    };
+    let delete = Published::new(Arc::new(Event::Changed(delete))).unwrap();
+    scene.feeds.deliver(Arc::new(delete));
+    scene.flush();
+    join_v1(&mut scene, 1, 0, None);
+    scene.feeds.resume(1, &mut scene.sinks);
+    assert_eq!(heard(&scene, 1), [(1, None), said(2, "other"), (3, None)]);
+}
+
+#[test]
+fn a_mention_goes_to_live_readers_of_v1_alone_and_cuts_no_frame() {
+    let mut scene = Scene::new(1 << 20);
+    scene.join(0);
+    join_v1(&mut scene, 1, 0, None);
+    join_v1(&mut scene, 2, 0, None);
+    scene.sinks.room_left.insert(2, 5);
+    scene.feeds.mention(&RoomId::lobby(), "{\"t\":\"typing\"}", &mut scene.sinks);
+    scene.say("1");
+    scene.flush();
+    assert_eq!(scene.got(0), frames(["1"]));
+    assert_eq!(heard(&scene, 1), [(0, None), said(1, "1")]);
+    scene.sinks.room_left.remove(&2);
+    scene.feeds.resume(2, &mut scene.sinks);
+    assert_eq!(heard(&scene, 2), [(0, None), said(1, "1")]);
 }

@@ -211,6 +211,13 @@ impl Shard {
         session.is_some_and(|session| session.wants_read(&self.context))
     }
 
+    /// How many bytes of its own a slot's session has waiting for the socket. What a slow reader
+    /// misses of its rooms isn't among them: it waits in no queue.
+    pub fn waiting(&self, slot: u32) -> usize {
+        let session = self.entries.get(slot as usize).and_then(|entry| entry.session.as_ref());
+        session.map_or(0, |session| session.output().len())
+    }
+
     /// Takes in what came from another thread. A newcomer's socket goes back to the engine,
     /// which opens a slot for it.
     pub fn take(

@@ -1,0 +1,168 @@
+//! One room's feed: its recent events, and who has all of them.
+
+use super::published::{Batch, ENCODINGS, Encoder, Encoding, Published, weight};
+use super::{BATCH_BYTES_MAX, Cut, Place, Reader, Rest};
+use damso_chat::{Event, Op};
+use damso_protocol::RoomId;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// A room's recent events and its live subscribers.
+pub(super) struct Feed {
+    pub room: RoomId,
+    pub ring: VecDeque<Arc<Published>>,
+    pub ring_bytes: usize,
+    /// The `seq` of the newest event in the ring, or of the one before the ring's first.
+    pub head: u64,
+    /// Live readers have everything up to here. `flushed <= head`.
+    pub flushed: u64,
+    /// Slots of live readers, by encoding; dense, in no order.
+    pub live: [Vec<u32>; ENCODINGS.len()],
+    /// Live or behind.
+    pub readers: usize,
+    /// Where the next fan-out starts, so that nobody is always last.
+    pub rotation: usize,
+}
+
+impl Feed {
+    pub fn can_trim(&self) -> bool {
+        self.flushed == self.head && self.ring.len() > 1
+    }
+
+    /// A message was deleted: it and its edits go on without their text. Returns the bytes that
+    /// the ring costs less.
+    pub fn forget_text(&mut self, m: u64) -> usize {
+        let from = m.saturating_sub(self.first()) as usize;
+        let mut less = 0;
+        for published in self.ring.range_mut(from.min(self.ring.len())..) {
+            let mut event = (*published.event).clone();
+            match &mut event {
+                Event::Message(message) if message.seq == m => message.text = None,
+                Event::Changed(change) if change.m == m && matches!(change.op, Op::Edit(_)) => {
+                    change.op = Op::Edit(None);
+                }
+                _ => continue,
+            }
+            if let Some(without) = Published::new(Arc::new(event)) {
+                less += weight(published) - weight(&without);
+                *published = Arc::new(without);
+            }
+        }
+        self.ring_bytes -= less;
+        less
+    }
+
+    /// The `seq` of the oldest event in the ring, or the next one if it is empty.
+    pub fn first(&self) -> u64 {
+        self.head + 1 - self.ring.len() as u64
+    }
+
+    /// Everything from `next` on, up to a cap, as one contiguous piece; and the `seq` after it.
+    /// `next` must be in the ring.
+    pub fn gather<'a>(
+        &'a self,
+        next: u64,
+        encoding: Encoding,
+        encoder: &mut Encoder,
+        scratch: &'a mut Vec<u8>,
+    ) -> (u64, Batch<'a>) {
+        let from = (next - self.first()) as usize;
+        if from + 1 == self.ring.len() {
+            return (next + 1, Batch::whole(self.ring[from].frame(encoding, encoder)));
+        }
+        scratch.clear();
+        let mut end = next;
+        for published in self.ring.range(from..) {
+            let frame = published.frame(encoding, encoder);
+            if !scratch.is_empty() && scratch.len() + frame.len() > BATCH_BYTES_MAX {
+                break;
+            }
+            scratch.extend_from_slice(frame);
+            end += 1;
+        }
+        (end, Batch::of(scratch))
+    }
+
+    /// Where a reader stands that took `taken` bytes of what begins with `next`.
+    pub fn locate(
+        &self,
+        next: u64,
+        taken: usize,
+        encoding: Encoding,
+        encoder: &mut Encoder,
+    ) -> Cut {
+        let from = (next - self.first()) as usize;
+        let frames = self.ring.range(from..).map(|published| published.frame(encoding, encoder));
+        locate(frames, next, taken)
+    }
+
+    pub fn join(&mut self, slot: u32, encoding: Encoding) -> Place {
+        let live = &mut self.live[encoding as usize];
+        live.push(slot);
+        Place::Live(live.len() - 1)
+    }
+
+    /// Takes a live reader out of the array.
+    pub fn drop_out(
+        &mut self,
+        slot: u32,
+        encoding: Encoding,
+        readers: &mut HashMap<u32, Reader>,
+        own_index: usize,
+    ) {
+        let reader = readers.get(&slot);
+        let mut cursors = reader.into_iter().flat_map(|reader| &reader.cursors);
+        let place = cursors.find(|cursor| cursor.feed == own_index).map(|cursor| cursor.place);
+        if let Some(Place::Live(position)) = place {
+            self.leave(position, encoding, readers, own_index);
+        }
+    }
+
+    /// Takes the entry at `position` out of the live array and tells the reader that moves into
+    /// its place.
+    pub fn leave(
+        &mut self,
+        position: usize,
+        encoding: Encoding,
+        readers: &mut HashMap<u32, Reader>,
+        own_index: usize,
+    ) {
+        let live = &mut self.live[encoding as usize];
+        live.swap_remove(position);
+        if let Some(moved) = live.get(position)
+            && let Some(reader) = readers.get_mut(moved)
+        {
+            for cursor in reader.cursors.iter_mut().filter(|cursor| cursor.feed == own_index) {
+                cursor.place = Place::Live(position);
+            }
+        }
+    }
+
+    pub fn trim(&mut self, bytes_max: usize) {
+        while self.ring_bytes > bytes_max && self.ring.len() > 1 {
+            if let Some(oldest) = self.ring.pop_front() {
+                self.ring_bytes -= weight(&oldest);
+            }
+        }
+    }
+}
+
+/// Where a reader stands that took `taken` bytes of these frames, of which the first one is that
+/// of the event `next`.
+pub(super) fn locate<'a>(
+    frames: impl IntoIterator<Item = &'a Arc<[u8]>>,
+    mut next: u64,
+    mut taken: usize,
+) -> Cut {
+    for frame in frames {
+        if taken == 0 {
+            break;
+        }
+        next += 1;
+        if taken < frame.len() {
+            return Cut { next, rest: Some(Rest { frame: frame.clone(), taken }) };
+        }
+        taken -= frame.len();
+    }
+    Cut { next, rest: None }
+}
