@@ -39,7 +39,8 @@ pub struct Limits {
     pub ping_seconds: u32,
     /// Seconds after which a peer that says nothing, or takes no byte, is gone. Default 60.
     pub silent_seconds: u32,
-    /// Bytes of recent lines a room keeps ready for readers that fall behind. Default 32 MiB.
+    /// Bytes of recent events that are kept ready for readers that fall behind, of all rooms
+    /// together, in each shard. Default 32 MiB.
     pub feed_bytes: u32,
 }
 
