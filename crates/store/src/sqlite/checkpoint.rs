@@ -1,10 +1,12 @@
 //! Keeps the file beside the database (the WAL) short. What is committed stands there first, and
 //! has to be copied into the database before the file can begin anew.
 //!
-//! The copying is the work of a thread of its own, beside the writer. Under load it never catches up
-//! with a writer that goes on; so when the file has become long and nearly all of it is copied, the
-//! writer copies the last few pages itself, between two batches, and begins the file anew. A reader
-//! that takes long holds that up for as long as it takes, and no longer.
+//! The copying is the work of a thread of its own, beside the writer. Under load it never quite
+//! catches up with a writer that goes on; so when the file has become long and nearly all of it is
+//! copied, the writer copies the last few pages itself, between two batches, and begins the file
+//! anew. If the writer is so much faster that the file becomes longer still, it copies whatever is
+//! left, and so becomes as slow as the disk. A reader that takes long holds all that up for as long
+//! as it takes, and no longer.
 
 use super::error::Failure;
 use super::folder::OpenError;
@@ -12,15 +14,19 @@ use super::{BUSY_MAX, Sqlite};
 use crate::Fatal;
 use rusqlite::Connection;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// With so many pages of the WAL not yet copied, the checkpointer is woken.
-const COPY_PAGES: u64 = 1_000;
+const COPY_PAGES: u64 = 4_096;
 /// With so many pages in it (32 MiB), the WAL should begin anew.
 const RESTART_PAGES: u64 = 8_192;
-/// So many pages the writer copies itself for that.
+/// So many pages the writer copies itself for that;
 const REST_PAGES: u64 = 512;
+/// or any number of them, when there are so many pages in the WAL (64 MiB).
+const LENGTH_PAGES_MAX: u64 = 2 * RESTART_PAGES;
 /// So long it waits for readers then.
 const READERS_MAX: Duration = Duration::from_millis(20);
 /// After such a time without much to do, what little there is in the WAL is copied, and the file
@@ -61,11 +67,21 @@ fn checkpoint(connection: &Connection, mode: Mode) -> rusqlite::Result<Wal> {
     })
 }
 
+/// What the writer and the checkpointer share.
+#[derive(Default)]
+struct Shared {
+    /// Held while copying.
+    copying: Mutex<()>,
+    /// The checkpointer gave up, and with it the log.
+    has_failed: AtomicBool,
+}
+
 /// The writer's part.
 #[derive(Default)]
 pub(super) struct Bell {
     /// To the checkpointer. Without one, SQLite copies with every thousandth page.
     wake: Option<SyncSender<()>>,
+    shared: Arc<Shared>,
     wal: Wal,
     /// Below this length of the WAL it isn't tried again to begin it anew.
     patience: u64,
@@ -83,18 +99,32 @@ impl Bell {
         Ok(())
     }
 
+    /// Whether the disk has failed the checkpointer, so that it shouldn't be trusted any more.
+    pub(super) fn has_failed(&self) -> bool {
+        self.shared.has_failed.load(Ordering::Acquire)
+    }
+
     /// Begins the WAL anew if it is time for that. Called between batches.
     pub(super) fn between(&mut self, connection: &Connection) -> Result<(), Failure> {
         let Wal { length, copied } = self.wal;
-        if length < RESTART_PAGES.max(self.patience) || length - copied > REST_PAGES {
+        if length < RESTART_PAGES.max(self.patience) {
             return Ok(());
         }
+        // SQLite lets one copy at a time, and the other one fail.
+        let _turn = if length >= LENGTH_PAGES_MAX {
+            self.shared.copying.lock().unwrap_or_else(PoisonError::into_inner)
+        } else {
+            match self.shared.copying.try_lock() {
+                Ok(turn) if length - copied <= REST_PAGES => turn,
+                _ => return Ok(()),
+            }
+        };
         connection.busy_timeout(READERS_MAX)?;
         let done = checkpoint(connection, Mode::Restart);
         connection.busy_timeout(BUSY_MAX)?;
         match done.map_err(Failure::from) {
             Ok(wal) => self.wal = wal,
-            // The checkpointer is copying, or there is no room: another time.
+            // There is no room: another time.
             Err(failure) if failure.changed_nothing() => {}
             Err(failure) => return Err(failure),
         }
@@ -115,6 +145,7 @@ pub struct Checkpointer {
     connection: Connection,
     path: PathBuf,
     wake: Receiver<()>,
+    shared: Arc<Shared>,
 }
 
 impl Sqlite {
@@ -133,7 +164,8 @@ impl Sqlite {
         self.connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(describe)?;
         let (sender, wake) = sync_channel(1);
         self.bell.wake = Some(sender);
-        Ok(Checkpointer { connection, path, wake })
+        let shared = self.bell.shared.clone();
+        Ok(Checkpointer { connection, path, wake, shared })
     }
 }
 
@@ -164,15 +196,25 @@ impl Checkpointer {
     }
 
     fn copy(&self, mode: Mode) -> Result<Wal, Fatal> {
+        let _turn = self.shared.copying.lock().unwrap_or_else(PoisonError::into_inner);
         match checkpoint(&self.connection, mode).map_err(Failure::from) {
             Ok(wal) => Ok(wal),
             // Everything is where it was, and there will be another time.
             Err(failure) if failure.changed_nothing() => Ok(Wal::default()),
-            Err(failure) => Err(Fatal(format!(
-                "the database {} can't be written ({failure}); what was acknowledged is in the \
-                 file beside it, and damso stops",
-                self.path.display()
-            ))),
+            Err(failure) => {
+                self.shared.has_failed.store(true, Ordering::Release);
+                Err(Fatal(format!(
+                    "the database {} can't be written ({failure}); what was acknowledged is in \
+                     the file beside it, and damso stops",
+                    self.path.display()
+                )))
+            }
         }
+    }
+
+    /// Copies what there is, as if woken.
+    #[cfg(test)]
+    pub(super) fn copy_now(&self) -> Result<(), Fatal> {
+        self.copy(Mode::Copy).map(drop)
     }
 }

@@ -189,6 +189,9 @@ impl Log for Sqlite {
         if let Some(sentence) = &self.broken {
             return Err(self.fatal(sentence));
         }
+        if self.bell.has_failed() {
+            return Err(self.fatal("what it holds couldn't be copied into the database"));
+        }
         let at = self.end.at.max(now);
         self.end.at = at;
         let failure = match self.transact(&entries, at) {

@@ -13,9 +13,9 @@ use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
 
 /// After so many events all are put into the table, so that a start has no more to read.
-const EVENTS_MAX: u64 = 16_384;
+const EVENTS_MAX: u64 = if cfg!(test) { 24 } else { 16_384 };
 /// So many may wait to be put into the table.
-const PENDING_MAX: usize = 4_096;
+const PENDING_MAX: usize = if cfg!(test) { 4 } else { 4_096 };
 
 /// What of the state the table doesn't have yet.
 #[derive(Default)]

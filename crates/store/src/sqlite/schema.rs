@@ -1,6 +1,7 @@
 //! The database's tables, and how it is opened.
 
 use super::Durability;
+use super::error::Failure;
 use super::folder::OpenError;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -102,6 +103,7 @@ pub(super) fn prepare(
     durability: Durability,
 ) -> Result<(), OpenError> {
     let describe = |error: rusqlite::Error| OpenError::database(path, &error);
+    let failed = |failure: Failure| OpenError::sentence(path, &failure.to_string());
     let format: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(describe)?;
     match format {
@@ -118,10 +120,10 @@ pub(super) fn prepare(
                     path.display()
                 )));
             }
-            set_up(connection, durability).map_err(describe)?;
+            set_up(connection, durability).map_err(failed)?;
             make_tables(connection).map_err(describe)
         }
-        FORMAT => set_up(connection, durability).map_err(describe),
+        FORMAT => set_up(connection, durability).map_err(failed),
         newer => Err(OpenError(format!(
             "{} has the format {newer}, and this damso knows up to {FORMAT}; it was written by a \
              newer one",
@@ -130,8 +132,18 @@ pub(super) fn prepare(
     }
 }
 
-fn set_up(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+fn set_up(connection: &Connection, durability: Durability) -> Result<(), Failure> {
+    // SQLite doesn't call it an error when this can't be had; and what fails after the answer shows
+    // only to who asks for another row.
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query([])?;
+    let mut mode = String::new();
+    while let Some(row) = rows.next()? {
+        mode = row.get(0)?;
+    }
+    if mode != "wal" {
+        return Err(Failure::Record(format!("its journal is '{mode}', and can't be made a WAL")));
+    }
     // An acknowledgement means that the power may fail.
     let synchronous = match durability {
         Durability::Full => "FULL",

@@ -1,5 +1,9 @@
+mod agree;
+mod disk;
+mod faults;
+
 use super::*;
-use crate::Rows;
+
 use crate::tests::{entry, guest, operator, say};
 use damso_chat::{Command, Event, Target};
 use damso_protocol::UserId;
@@ -96,40 +100,6 @@ fn a_newer_database_and_one_of_something_else_are_refused_in_one_sentence() {
     std::fs::write(&database, "this is no database at all, but a text that someone put here")
         .unwrap();
     assert!(open().contains("damso.db"), "{}", open());
-}
-
-#[test]
-fn a_full_disk_refuses_the_batch_and_the_log_goes_on_when_there_is_room() {
-    let folder = Temporary::new();
-    let mut log = folder.log();
-    log.append(vec![say(&guest(1), "before", None)], 1).unwrap();
-    let pages: i64 =
-        log.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-    log.connection.pragma_update(None, "max_page_count", pages).unwrap();
-    let long = "x".repeat(100_000);
-    let outcomes =
-        log.append(vec![say(&guest(1), "small", None), say(&guest(1), &long, None)], 2).unwrap();
-    assert_eq!(outcomes, [Err(Refusal::Unavailable), Err(Refusal::Unavailable)]);
-    log.connection.pragma_update(None, "max_page_count", 1_000_000).unwrap();
-    let outcomes = log.append(vec![say(&guest(1), &long, None)], 3).unwrap();
-    assert!(matches!(&outcomes[0], Ok(Decision::New(Event::Message(message))) if message.seq == 2));
-    drop(log);
-    assert_eq!(folder.log().messages(), 2);
-}
-
-#[test]
-fn another_program_that_holds_the_database_has_what_is_said_refused_and_not_the_server_ended() {
-    let folder = Temporary::new();
-    let mut log = folder.log();
-    log.connection.busy_timeout(Duration::ZERO).unwrap();
-    let other = Connection::open(folder.0.join("damso.db")).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert_eq!(
-        log.append(vec![say(&guest(1), "x", None)], 1).unwrap(),
-        [Err(Refusal::Unavailable)]
-    );
-    other.execute_batch("ROLLBACK").unwrap();
-    assert!(log.append(vec![say(&guest(1), "x", None)], 1).unwrap()[0].is_ok());
 }
 
 #[test]
