@@ -1,13 +1,20 @@
 //! Load generator for broadcast over WebSocket. See README.md, or `damso-bench help`.
 
 mod audience;
+mod chaos;
+mod commands;
 mod connect;
+mod disk;
 mod fanout;
 mod floor;
 mod generator;
 mod hold;
+mod member;
 mod peer;
+mod proxy;
+mod random;
 mod report;
+mod server;
 mod table;
 mod text;
 mod usage;
@@ -70,8 +77,9 @@ fn main() -> ExitCode {
             "fanout" => fanout(arguments),
             "hold" => hold(arguments),
             "floor" => floor(arguments),
+            "chaos" => commands::chaos(arguments),
             "help" | "--help" | "-h" => {
-                print!("{HELP}");
+                print!("{HELP}{}", commands::HELP);
                 Ok(true)
             }
             other => Err(Failure::Usage(format!("{other}: no such command"))),

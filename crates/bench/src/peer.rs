@@ -19,6 +19,8 @@ pub const BUN_VERSION: &str = "1.4.5";
 const BUN_SERVER: &str = include_str!("../peers/bun.js");
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const STOPPED_WITHIN: Duration = Duration::from_secs(2);
+/// For a server that has something to finish.
+const STOPPED_MAX: Duration = Duration::from_secs(10);
 const LAST_WORDS_BYTES: usize = 2048;
 
 /// A server that can be started.
@@ -66,6 +68,12 @@ impl Peer {
             arguments: arguments.split_whitespace().map(String::from).collect(),
             shown: format!("damso {}", arguments.split_whitespace().collect::<Vec<_>>().join(" ")),
         })
+    }
+
+    /// The same program with other words behind it.
+    pub fn with(&self, arguments: Vec<String>) -> Self {
+        let shown = format!("damso {}", arguments.join(" "));
+        Self { arguments, shown, ..self.clone() }
     }
 
     /// `BUN_BIN`, else the pinned version from npm, installed under target/tools/bun the first time.
@@ -156,6 +164,34 @@ pub struct Running {
 impl Running {
     pub fn process(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Ends it as a power cut would, as far as a process can tell: it gets no last word.
+    pub fn kill(mut self) -> Result<(), String> {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            return Err(format!("it ended by itself with {status}. {}", self.last_words()));
+        }
+        self.child
+            .kill()
+            .and_then(|()| self.child.wait())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Asks it to stop, and waits for its end: its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32)
+            && let Ok(None) = self.child.try_wait()
+        {
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+        wait(&mut self.child, STOPPED_MAX);
+        self.child.try_wait().ok().flatten().and_then(|status| status.code())
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().ok().flatten()
     }
 
     /// What it wrote to stderr last.

@@ -7,8 +7,8 @@ use super::tree::Tree;
 const ARROWS: &[(&str, &[&str])] = &[
     ("websocket", &["client", "damso", "bench"]),
     ("protocol", &["chat", "store", "client", "damso", "bench"]),
-    ("chat", &["store", "damso", "sim"]),
-    ("store", &["damso", "sim"]),
+    ("chat", &["store", "damso", "sim", "bench"]),
+    ("store", &["damso", "sim", "bench"]),
     ("client", &["tui", "damso", "sim", "bench"]),
     ("tui", &["damso"]),
     ("damso", &["sim"]),
