@@ -5,6 +5,7 @@
 //! no crate of ours, so that it works while they don't.
 
 mod bench;
+mod chaos;
 mod conformance;
 mod run;
 mod test;
@@ -45,6 +46,12 @@ const COMMANDS: &[Command] = &[
         args: "[ARGS…]",
         help: "builds the server and the load generator, and runs the latter",
         run: bench::command,
+    },
+    Command {
+        name: "chaos",
+        args: "[--full] [--power] [--seed N]",
+        help: "kills, a hostile network, a full disk, power cuts: nothing that was acknowledged is lost",
+        run: chaos::command,
     },
     Command { name: "help", args: "", help: "this list", run: help },
 ];

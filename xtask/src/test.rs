@@ -5,7 +5,7 @@
 
 use crate::conformance::{self, Peer};
 use crate::run::{self, Failure, cargo, release, root, target};
-use crate::{tidy, tools};
+use crate::{chaos, tidy, tools};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -42,6 +42,11 @@ pub const STAGES: &[Stage] = &[
         name: "build",
         help: "the program, for release",
         run: |_| conformance::build_program(),
+    },
+    Stage {
+        name: "chaos",
+        help: "killed, cut off, without power or room: nothing acknowledged is lost",
+        run: chaos,
     },
     Stage {
         name: "conformance",
@@ -141,6 +146,11 @@ fn fuzz_check() -> run::Result {
 fn autobahn(size: Size) -> run::Result {
     let cases = if size == Size::Full { "*" } else { USUAL_CASES };
     conformance::referee(&Peer::ALL, cases, false)
+}
+
+fn chaos(size: Size) -> run::Result {
+    let full = (size == Size::Full).then(|| "--full".to_owned());
+    chaos::command(full.as_slice())
 }
 
 fn web() -> run::Result {

@@ -129,7 +129,7 @@ fn under_store(
     let mut disk = Disk::image(folder, IMAGE_MIB)?;
     let data = disk.path().join("data");
     let held = store::Folder::hold(&data).map_err(|error| error.to_string())?;
-    let options = Options { durability, ..Options::default() };
+    let options = Options { durability };
     let mut log = Sqlite::open_with(held, &options).map_err(|error| error.to_string())?;
     // The folder's own entries are older than this run, as they would be.
     sync(&data)?;
