@@ -15,8 +15,8 @@ struct Now<'a> {
     /// Its newest text, if that isn't the one in the log's record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    edits: Cow<'a, Vec<u64>>,
+    #[serde(default, skip_serializing_if = "<[u64]>::is_empty")]
+    edits: Cow<'a, [u64]>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pinned: bool,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]

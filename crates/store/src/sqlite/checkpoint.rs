@@ -19,14 +19,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// With so many pages of the WAL not yet copied, the checkpointer is woken.
-const COPY_PAGES: u64 = 4_096;
-/// With so many pages in it (32 MiB), the WAL should begin anew.
-const RESTART_PAGES: u64 = 8_192;
-/// So many pages the writer copies itself for that;
-const REST_PAGES: u64 = 512;
+/// With so many pages in it (32 MiB), the WAL should begin anew. Tests don't write that much.
+const RESTART_PAGES: u64 = if cfg!(test) { 256 } else { 8_192 };
+/// With so many pages of the WAL not yet copied, the checkpointer is woken. The more there are, the
+/// more of them are the same page, which is copied once.
+const COPY_PAGES: u64 = RESTART_PAGES / 2;
+/// So many pages the writer copies itself to begin it anew;
+const REST_PAGES: u64 = RESTART_PAGES / 16;
 /// or any number of them, when there are so many pages in the WAL (64 MiB).
-const LENGTH_PAGES_MAX: u64 = 2 * RESTART_PAGES;
+pub(super) const LENGTH_PAGES_MAX: u64 = 2 * RESTART_PAGES;
 /// So long it waits for readers then.
 const READERS_MAX: Duration = Duration::from_millis(20);
 /// After such a time without much to do, what little there is in the WAL is copied, and the file
@@ -175,24 +176,21 @@ impl Checkpointer {
     /// # Errors
     /// The disk failed. Whoever runs this has to end the process, as for the log itself.
     pub fn run(self) -> Result<(), Fatal> {
-        let mut is_quiet = false;
         loop {
             match self.wake.recv_timeout(QUIET) {
-                Ok(()) => {
-                    is_quiet = false;
-                    self.copy(Mode::Copy)?;
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    // Once it is empty it is looked at, and no more.
-                    let wal = self.copy(Mode::Look)?;
-                    if !is_quiet || wal.length > 0 {
-                        self.copy(Mode::Empty)?;
-                    }
-                    is_quiet = true;
-                }
+                Ok(()) => drop(self.copy(Mode::Copy)?),
+                Err(RecvTimeoutError::Timeout) => self.rest()?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
+    }
+
+    /// Copies everything and empties the file, if there is anything in it.
+    fn rest(&self) -> Result<(), Fatal> {
+        if self.copy(Mode::Look)?.length > 0 {
+            self.copy(Mode::Empty)?;
+        }
+        Ok(())
     }
 
     fn copy(&self, mode: Mode) -> Result<Wal, Fatal> {
@@ -216,5 +214,11 @@ impl Checkpointer {
     #[cfg(test)]
     pub(super) fn copy_now(&self) -> Result<(), Fatal> {
         self.copy(Mode::Copy).map(drop)
+    }
+
+    /// Empties the file, as after a quiet time.
+    #[cfg(test)]
+    pub(super) fn rest_now(&self) -> Result<(), Fatal> {
+        self.rest()
     }
 }

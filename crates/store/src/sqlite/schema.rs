@@ -1,6 +1,7 @@
 //! The database's tables, and how it is opened.
 
 use super::Durability;
+use super::checkpoint::LENGTH_PAGES_MAX;
 use super::error::Failure;
 use super::folder::OpenError;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -94,7 +95,7 @@ CREATE TABLE kept (
 const CACHE_KIB: i64 = 16 * 1024;
 /// What the file beside the database is cut back to whenever it begins anew, in bytes. It is larger
 /// only after a reader that took long.
-pub(super) const WAL_KEPT: i64 = 64 * 1024 * 1024;
+pub(super) const WAL_KEPT: u64 = LENGTH_PAGES_MAX * 4096;
 
 /// Sets the writer's connection up and makes the tables if there are none.
 pub(super) fn prepare(
@@ -152,7 +153,7 @@ fn set_up(connection: &Connection, durability: Durability) -> Result<(), Failure
     connection.pragma_update(None, "synchronous", synchronous)?;
     // What is deleted is overwritten.
     connection.pragma_update(None, "secure_delete", "ON")?;
-    connection.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT as i64)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())

@@ -190,7 +190,7 @@ fn compare(memory: &Memory, reader: &Reader, room: &RoomId) -> Result<(), TestCa
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// The same entries, in any batches and with restarts between them, come to the same outcomes
     /// and the same state on disk and in memory, both answer alike, and the tables say what the

@@ -103,7 +103,7 @@ fn whichever_write_or_sync_fails_nothing_acknowledged_is_missing() {
                     }
                 }
                 let mut dice = dice(nth);
-                disk.lose(|| dice() % 2 == 0);
+                disk.lose(|| dice().is_multiple_of(2));
                 let there = reopen(&folder);
                 assert!(!is_missing(&acknowledged, &there), "{plan:?}");
                 // What wasn't acknowledged may be there, if it was of the last batch.
@@ -126,7 +126,7 @@ fn power_cuts(durability: Durability) -> usize {
         assert_eq!(talk(&mut log, batches, &mut acknowledged), None);
         disk.cut();
         drop(log);
-        disk.lose(|| dice() % 3 == 0);
+        disk.lose(|| dice().is_multiple_of(3));
         lost += usize::from(is_missing(&acknowledged, &reopen(&folder)));
     }
     lost
@@ -188,7 +188,7 @@ fn a_corrupt_page_is_told_in_one_sentence_and_nothing_is_acknowledged() {
     let folder = Temporary::new();
     let mut log = folder.log();
     let texts = (0..2_000).map(|number| format!("{number} {}", "x".repeat(100)));
-    let entries = texts.map(|text| say(&guest(1), &text, Some(&text[..4].trim().to_owned())));
+    let entries = texts.map(|text| say(&guest(1), &text, Some(text[..4].trim())));
     log.append(entries.collect(), 1).unwrap();
     drop(log);
     // Everything but the first page, which has the tables' names.

@@ -1,6 +1,8 @@
 mod agree;
 mod disk;
 mod faults;
+mod pages;
+mod wal;
 
 use super::*;
 
