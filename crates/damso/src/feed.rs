@@ -396,7 +396,8 @@ impl Feeds {
         }
         let Some(reader) = self.readers.get_mut(&slot) else { return Resumed::Live };
         let encoding = reader.encoding;
-        for cursor in &mut reader.cursors {
+        let mut full = false;
+        'rooms: for cursor in &mut reader.cursors {
             let Place::Behind(mut next) = cursor.place else { continue };
             let Some(feed) = &mut self.feeds[cursor.feed] else { continue };
             debug_assert_eq!(feed.flushed, feed.head);
@@ -417,14 +418,19 @@ impl Feeds {
                     let cut = feed.locate(next, taken, encoding, &mut self.encoder);
                     cursor.place = Place::Behind(cut.next);
                     reader.rest = cut.rest;
-                    reader.blocked = true;
-                    return Resumed::Blocked;
+                    full = true;
+                    break 'rooms;
                 }
                 next = end;
             }
             cursor.place = feed.join(slot, encoding);
         }
         reader.blocked = false;
+        if full {
+            // It may have become live in the rooms before this one, and can't take theirs either.
+            self.block(slot);
+            return Resumed::Blocked;
+        }
         Resumed::Live
     }
 

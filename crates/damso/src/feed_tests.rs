@@ -30,8 +30,12 @@ impl Outlet for Sinks {
 
 /// A line in the lobby, on its way out.
 pub fn published(seq: u64, text: &str) -> Arc<Published> {
+    published_in(&RoomId::lobby(), seq, text)
+}
+
+fn published_in(room: &RoomId, seq: u64, text: &str) -> Arc<Published> {
     let message = Message {
-        room: RoomId::lobby(),
+        room: room.clone(),
         seq,
         n: seq,
         by: UserId::new("u"),
@@ -430,4 +434,27 @@ fn a_mention_goes_to_live_readers_of_v1_alone_and_cuts_no_frame() {
     scene.sinks.room_left.remove(&2);
     scene.feeds.resume(2, &mut scene.sinks);
     assert_eq!(heard(&scene, 2), [(0, None), said(1, "1")]);
+}
+
+#[test]
+fn who_blocks_in_one_room_is_live_in_none() {
+    let mut scene = Scene::new(1 << 20);
+    scene.join(0);
+    // Its socket is full, so it falls behind in the lobby; in the other room it is behind anyway.
+    scene.sinks.room_left.insert(0, 0);
+    scene.say("one");
+    assert_eq!(scene.flush(), [0]);
+    let other = RoomId::new("r1");
+    scene.feeds.subscribe(0, Encoding::Plain, &other, 1, 0, None, &mut scene.sinks);
+    scene.feeds.deliver(published_in(&other, 1, "elsewhere"));
+    scene.flush();
+    // There is room for all of the lobby's and for half of the other room's.
+    scene.sinks.room_left.insert(0, frames(["one"]).len() + 5);
+    assert_eq!(scene.feeds.resume(0, &mut scene.sinks), Resumed::Blocked);
+    // What comes then waits until the other half is out.
+    scene.say("two");
+    scene.flush();
+    scene.sinks.room_left.remove(&0);
+    assert_eq!(scene.feeds.resume(0, &mut scene.sinks), Resumed::Live);
+    assert_eq!(scene.got(0), frames(["one", "elsewhere", "two"]));
 }
