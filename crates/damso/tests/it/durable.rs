@@ -1,4 +1,4 @@
-//! `--data`: what was heard is on the disk, whatever ends the process.
+//! The data folder: what was heard is on the disk, whatever ends the process.
 
 use crate::client::Client;
 use crate::server::{Engine, Server, damso, run};
@@ -9,6 +9,7 @@ both_engines![
     what_everybody_heard_survives_kills,
     a_ban_and_a_mute_hold_over_a_restart_and_hit_nobody_else,
     a_second_server_on_the_same_folder_is_refused,
+    a_folder_that_cannot_be_used_is_told_in_one_sentence,
 ];
 
 /// A data folder, gone with its test.
@@ -94,4 +95,33 @@ fn a_second_server_on_the_same_folder_is_refused(engine: Engine) {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("in use by another damso"), "{said}");
     server.join().says_and_hears("still here");
+}
+
+fn a_folder_that_cannot_be_used_is_told_in_one_sentence(engine: Engine) {
+    let data = Data::new(engine, "unusable");
+    let refused = |words: &str| {
+        let mut start = damso(&["--listen", "127.0.0.1:0", "--data", data.path()]);
+        let (code, stdout, said) = run(&mut start);
+        assert_eq!((code, &*stdout, said.lines().count()), (1, "", 1), "{said}");
+        assert!(said.contains(words), "{said}");
+    };
+    // A file where the folder would be.
+    std::fs::write(&data.0, "something else").unwrap();
+    refused(data.path());
+    std::fs::remove_file(&data.0).unwrap();
+    // A database that isn't one, or not any more.
+    let server = data.serve(engine);
+    server.join().says_and_hears("한 줄");
+    assert_eq!(server.stop(), 0);
+    let database = data.0.join("damso.db");
+    let kept = data.0.with_extension("kept");
+    std::fs::rename(&data.0, &kept).unwrap();
+    std::fs::create_dir(&data.0).unwrap();
+    std::fs::write(&database, [0xa5; 8_192]).unwrap();
+    refused("damso.db");
+    // Refusing has changed nothing.
+    assert_eq!(std::fs::read(&database).unwrap(), [0xa5; 8_192]);
+    std::fs::remove_dir_all(&data.0).unwrap();
+    std::fs::rename(&kept, &data.0).unwrap();
+    assert_eq!(messages(&data.serve(engine)), 1);
 }
