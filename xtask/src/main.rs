@@ -6,6 +6,7 @@
 
 mod bench;
 mod chaos;
+mod clients;
 mod conformance;
 mod run;
 mod test;

@@ -5,7 +5,7 @@
 
 use crate::conformance::{self, Peer};
 use crate::run::{self, Failure, cargo, release, root, target};
-use crate::{chaos, tidy, tools};
+use crate::{chaos, clients, tidy, tools};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -42,6 +42,11 @@ pub const STAGES: &[Stage] = &[
         name: "build",
         help: "the program, for release",
         run: |_| conformance::build_program(),
+    },
+    Stage {
+        name: "clients",
+        help: "docs/clients against a server that is killed under them",
+        run: |_| clients::run(),
     },
     Stage {
         name: "chaos",

@@ -63,6 +63,9 @@ const PYTHON_VENV: Tool = Tool {
     from: Source::Apt(&["python3", "python3-venv"]),
 };
 
+/// What client.py and bot.py import.
+const WEBSOCKETS: &str = "websockets==17.4";
+
 /// libFuzzer is C++.
 pub const CXX: Tool = Tool {
     name: "a C++ compiler",
@@ -120,9 +123,57 @@ pub fn autobahn() -> run::Result<PathBuf> {
     run::run(
         Command::new("python3").arg("xtask/autobahn/port.py").arg(&folder).current_dir(root()),
     )?;
-    fs::write(&stamp, wanted)
-        .map_err(|error| Failure::new(format!("{} can't be written: {error}", stamp.display())))?;
+    fs::write(&stamp, wanted).map_err(|error| unwritable(&stamp, &error))?;
     Ok(folder)
+}
+
+/// What the clients of docs/clients need.
+pub struct Clients {
+    /// A Python that has `websockets`.
+    pub python: PathBuf,
+    /// A copy of client.mjs, beside an installed `ws`.
+    pub client_mjs: PathBuf,
+}
+
+/// Installs the packages that the clients' own first lines name.
+pub fn clients() -> run::Result<Clients> {
+    need(&[PYTHON_VENV, NODE, NPM])?;
+    let folder = target().join("tools/clients");
+    let ws = format!("ws@{}", web_dependency("ws")?);
+    let wanted = format!("{WEBSOCKETS} {ws}");
+    // Written last, so that an installation cut short is made anew.
+    let stamp = folder.join("made-by");
+    let python = folder.join("venv/bin/python");
+    if !fs::read_to_string(&stamp).is_ok_and(|made_by| made_by == wanted)
+        || !succeeds(Command::new(&python).arg("--version"))
+    {
+        run::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder.join("venv")))?;
+        let pip = ["-m", "pip", "--disable-pip-version-check", "install", "-q", WEBSOCKETS];
+        run::run(Command::new(&python).args(pip))?;
+        let quietly = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund"];
+        run::run(
+            Command::new("npm").args(["install", "--prefix"]).arg(&folder).args(quietly).arg(ws),
+        )?;
+        fs::write(&stamp, wanted).map_err(|error| unwritable(&stamp, &error))?;
+    }
+    let client_mjs = folder.join("client.mjs");
+    fs::copy(root().join("docs/clients/client.mjs"), &client_mjs)
+        .map_err(|error| unwritable(&client_mjs, &error))?;
+    Ok(Clients { python, client_mjs })
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{} can't be written: {error}", path.display()))
+}
+
+/// The version that web/package.json wants of a package.
+fn web_dependency(name: &str) -> run::Result<String> {
+    let path = root().join("web/package.json");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let entry = format!("\"{name}\": \"");
+    let version = text.split_once(&entry).and_then(|(_, rest)| rest.split('"').next());
+    let lost = || Failure::new(format!("{} doesn't name {name}", path.display()));
+    version.map(str::to_owned).ok_or_else(lost)
 }
 
 fn apt_install(packages: &[&str]) -> run::Result {
