@@ -1,9 +1,8 @@
 //! What people and rooms may be called (PROTOCOL section 6: nobody can forge a line).
 //!
-//! Two names are the same if they [`fold`] to the same text: NFKC, then lower case. What is shown
-//! is the name as it was typed, in NFC and without space around it.
+//! Two names are the same if they [`fold`] to the same text: NFKC, then lower case, without what
+//! nobody sees. What is shown is the name as it was typed, in NFC and without space around it.
 
-use std::net::SocketAddr;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// The longest name of a person, in characters.
@@ -45,7 +44,7 @@ pub fn person(text: &str) -> Result<String, BadName> {
     let misleading = RESERVED.contains(&folded.as_str())
         || folded.contains("::")
         || folded.starts_with(['@', '#'])
-        || folded.parse::<SocketAddr>().is_ok();
+        || is_like_an_address(&folded);
     if misleading { Err(BadName::Misleading) } else { Ok(name) }
 }
 
@@ -70,9 +69,39 @@ pub fn topic(text: &str) -> Result<String, BadName> {
 
 /// The form by which names are compared.
 pub fn fold(name: &str) -> String {
+    // What isn't seen tells no two names apart, though an emoji may need it.
+    let seen = name.nfkc().filter(|character| !is_ignorable(*character));
     // Lowering may undo the normal form (as of "İ"), so it is made again.
-    let lowered: String = name.nfkc().flat_map(char::to_lowercase).collect();
-    lowered.nfkc().collect()
+    let lowered: String = seen.flat_map(char::to_lowercase).collect();
+    let mut folded = String::with_capacity(lowered.len());
+    for character in lowered.nfkc() {
+        // Nor does the width of a space.
+        if !character.is_whitespace() {
+            folded.push(character);
+        } else if !folded.ends_with(' ') {
+            folded.push(' ');
+        }
+    }
+    folded
+}
+
+/// Whether a folded name could be taken for a plain guest's, though no such address may exist.
+fn is_like_an_address(folded: &str) -> bool {
+    let Some((host, port)) = folded.rsplit_once(':') else { return false };
+    let is_ipv4 = host.split('.').count() == 4
+        && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_ipv6 = host.starts_with('[') && host.ends_with(']');
+    (is_ipv4 || is_ipv6) && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Unicode's property Default_Ignorable_Code_Point.
+fn is_ignorable(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn seen(text: &str, chars_max: usize) -> Result<String, BadName> {
@@ -89,7 +118,9 @@ fn seen(text: &str, chars_max: usize) -> Result<String, BadName> {
     if name.chars().any(unseen) {
         return Err(BadName::Unseen);
     }
-    if name.chars().all(|character| character.is_whitespace() || character == '\u{200d}') {
+    // Braille has a blank of its own.
+    let blank = |character: char| character.is_whitespace() || character == '\u{2800}';
+    if name.chars().all(|character| blank(character) || is_ignorable(character)) {
         return Err(BadName::Empty);
     }
     if name.chars().count() > chars_max {
@@ -127,13 +158,24 @@ mod tests {
             "a ：： b",
             "@anna",
             "１２７.0.0.1：80",
+            "1.2.3.4:99999",
+            "300.2.3.4:80",
+            "[fe80:1%1]:80",
+            // A joiner and a selector of variants aren't seen.
+            "Adminis\u{200d}trator",
+            "Administrator\u{fe0f}",
+            "dam\u{34f}so",
+            "Administrator :\u{200d}: x",
+            "127.0.0.1:\u{e0100}80",
         ] {
             assert_eq!(person(name), Err(BadName::Misleading), "{name}");
         }
         for name in ["a\nb", "a\u{202e}b", "\u{200b}", "a\0", "\u{3164}"] {
             assert_eq!(person(name), Err(BadName::Unseen), "{name:?}");
         }
-        assert_eq!(person(" "), Err(BadName::Empty));
+        for name in [" ", "\u{200d}", "\u{fe0f}", "\u{e0101} \u{34f}", "\u{2800}"] {
+            assert_eq!(person(name), Err(BadName::Empty), "{name:?}");
+        }
         assert_eq!(person(&"가".repeat(33)), Err(BadName::TooLong { limit: 32 }));
     }
 
@@ -143,6 +185,11 @@ mod tests {
             [("Anna", "anna"), ("ＡＮＮＡ", "anna"), ("민수", "민수"), ("ﬁ", "fi")]
         {
             assert_eq!(fold(name), folded);
+        }
+        // Nobody sees a difference.
+        for name in ["김 철수", "김  철수", "김\u{3000}철수", "김 철\u{200d}수", "김 철수\u{fe0f}"]
+        {
+            assert_eq!(fold(name), "김 철수", "{name:?}");
         }
     }
 
