@@ -78,7 +78,7 @@ pub fn decide(
     at: u64,
 ) -> Result<Decision, Refusal> {
     // Before any question of right: what was accepted stays so, whoever was muted since.
-    if let Some((nonce, print)) = fingerprint::of_command(&entry.command)
+    if let Some((nonce, print)) = fingerprint::of_entry(entry)
         && let Some(first) = lookup.accepted(&entry.author.user, nonce)
     {
         return if first.fingerprint == print {

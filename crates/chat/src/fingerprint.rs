@@ -1,26 +1,28 @@
 //! What a nonce stood for, in eight bytes: enough to tell a repetition from another command under
 //! the same nonce, also when the text is gone (PROTOCOL section 5, G4).
 
-use crate::command::Command;
+use crate::command::{Command, Entry};
 use crate::event::{Event, Op, What};
 use crate::state::{History, Kind};
 use damso_protocol::{Nonce, RoomId, UserId};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The first bytes of a hash over a command and its nonce, which salts it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Fingerprint(pub u64);
 
-/// The nonce and fingerprint of a command that can be repeated.
-pub fn of_command(command: &Command) -> Option<(&Nonce, Fingerprint)> {
-    match command {
+/// The nonce and fingerprint of an entry that can be repeated.
+pub fn of_entry(entry: &Entry) -> Option<(&Nonce, Fingerprint)> {
+    match &entry.command {
         Command::Send { room, nonce: Some(nonce), text, reply } => {
             Some((nonce, message(nonce, room, text, *reply)))
         }
         Command::Change { room, m, nonce, op } => Some((nonce, change(nonce, room, *m, op))),
-        Command::Create { kind, name, history, nonce: Some(nonce), .. } => {
-            Some((nonce, created(nonce, *kind, name.as_ref(), *history)))
+        Command::Create { kind, name, members, history, nonce: Some(nonce) } => {
+            let print = created(nonce, *kind, name.as_ref(), members, &entry.author.user, *history);
+            Some((nonce, print))
         }
         _ => None,
     }
@@ -39,8 +41,9 @@ pub fn of_event(event: &Event) -> Option<(&UserId, &Nonce, Fingerprint)> {
             Some((&changed.by, &changed.nonce, print))
         }
         Event::Room(event) => match &event.what {
-            What::Created { kind, name, history, nonce: Some(nonce), .. } => {
-                Some((&event.by, nonce, created(nonce, *kind, name.as_ref(), *history)))
+            What::Created { kind, name, members, history, nonce: Some(nonce) } => {
+                let print = created(nonce, *kind, name.as_ref(), members, &event.by, *history);
+                Some((&event.by, nonce, print))
             }
             _ => None,
         },
@@ -64,7 +67,14 @@ fn change(nonce: &Nonce, room: &RoomId, m: u64, op: &Op) -> Fingerprint {
     print(nonce, room.as_str(), kind, m, text)
 }
 
-fn created(nonce: &Nonce, kind: Kind, name: Option<&Arc<str>>, history: History) -> Fingerprint {
+fn created(
+    nonce: &Nonce,
+    kind: Kind,
+    name: Option<&Arc<str>>,
+    members: &[UserId],
+    maker: &UserId,
+    history: History,
+) -> Fingerprint {
     let place = u64::from(history == History::All);
     let kind = match kind {
         Kind::Public => "public",
@@ -72,7 +82,16 @@ fn created(nonce: &Nonce, kind: Kind, name: Option<&Arc<str>>, history: History)
         Kind::Direct => "direct",
         Kind::Announcement => "announcement",
     };
-    print(nonce, "", kind, place, name.map(|name| &**name).unwrap_or_default())
+    // The maker is among them whether it says so or not, and nobody is twice.
+    let others: BTreeSet<&str> =
+        members.iter().filter(|member| *member != maker).map(UserId::as_str).collect();
+    let mut text = name.map_or_else(String::new, |name| name.to_string());
+    for other in others {
+        // Neither a name nor an id has one.
+        text.push('\0');
+        text.push_str(other);
+    }
+    print(nonce, "", kind, place, &text)
 }
 
 fn print(nonce: &Nonce, room: &str, kind: &str, number: u64, text: &str) -> Fingerprint {

@@ -339,6 +339,26 @@ fn the_same_people_have_one_direct_message() {
 }
 
 #[test]
+fn the_same_nonce_for_other_people_is_no_repetition() {
+    let mut log = Log::default();
+    let [a, b, c] = ["a", "b", "c"].map(|name| log.user(name));
+    let create = |kind: Kind, others: &[&Author]| Command::Create {
+        kind,
+        name: (kind != Kind::Direct).then(|| "x".into()),
+        members: others.iter().map(|other| other.user.clone()).collect(),
+        history: History::All,
+        nonce: Some(Nonce::new("n")),
+    };
+    let first = log.seq(&a, create(Kind::Direct, &[&b])).unwrap();
+    assert_eq!(log.seq(&a, create(Kind::Direct, &[&a, &b, &b])), Ok(first));
+    // What was meant for c would be said to b.
+    assert_eq!(log.seq(&a, create(Kind::Direct, &[&c])), Err(Refusal::NonceReused));
+    let first = log.seq(&b, create(Kind::Private, &[&a, &c])).unwrap();
+    assert_eq!(log.seq(&b, create(Kind::Private, &[&c, &a])), Ok(first));
+    assert_eq!(log.seq(&b, create(Kind::Private, &[&c])), Err(Refusal::NonceReused));
+}
+
+#[test]
 fn a_name_calls_a_member_and_everybody_is_called_by_right_and_not_often() {
     let mut log = Log { at: 1_000_000, ..Log::default() };
     let (minsu, ann, anna) = (log.user("민수"), log.user("Ann"), log.user("anna"));
