@@ -32,6 +32,10 @@ impl Purse {
     fn full(sends: Rate, commands: Rate, now: u64) -> Self {
         Self { sends: Bucket::full(sends, now), commands: Bucket::full(commands, now) }
     }
+
+    fn is_full(&self, sends: Rate, commands: Rate, now: u64) -> bool {
+        self.sends.is_full(sends, now) && self.commands.is_full(commands, now)
+    }
 }
 
 /// See the module's text.
@@ -134,16 +138,24 @@ impl Presence {
         }
     }
 
-    /// Forgets who has been away for long enough.
-    fn expire(&mut self, now: u64) {
+    /// Forgets who has been away for long enough, but not what they have spent: it would be theirs
+    /// again by going and coming back.
+    fn expire(&mut self, sends: Rate, commands: Rate, now: u64) {
         while let Some((at, _)) = self.leaving.front()
             && *at <= now
         {
             let Some((_, user)) = self.leaving.pop_front() else { return };
-            let away = |live: &Live| live.sessions.is_empty() && live.gone_at + AWAY_MS <= now;
+            let away = |live: &&mut Live| live.sessions.is_empty() && live.gone_at + AWAY_MS <= now;
             // Otherwise it came back; if it went again, it stands in the queue again.
-            if self.users.get(&user).is_some_and(away) {
+            let Some(live) = self.users.get_mut(&user).filter(away) else { continue };
+            let was_online = std::mem::take(&mut live.online);
+            if live.purse.is_full(sends, commands, now) {
                 self.users.remove(&user);
+            } else {
+                live.gone_at = now;
+                self.leaving.push_back((now + AWAY_MS, user.clone()));
+            }
+            if was_online {
                 self.note(user, now);
             }
         }
@@ -168,7 +180,8 @@ impl Hub {
 
     /// Tells watchers who came and went, if it is time to.
     pub(super) fn tell_presence(&mut self, now: u64) {
-        self.presence.expire(now);
+        let (sends, commands) = (self.send_rate(), self.command_rate());
+        self.presence.expire(sends, commands, now);
         if self.presence.tell_at.is_none_or(|at| at > now) {
             return;
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::command::KeyHash;
 use crate::current::Current;
 use crate::decide::{Accepted, Lookup, decide};
 use damso_protocol::{Nonce, UserId, plain};
@@ -264,4 +265,48 @@ fn who_never_stops_asking_for_more_than_it_may_is_sent_away() {
     let closed = Output::Close { session: a, ending: Ending::Flood };
     let lines = (0..2_000).position(|_| scene.say(a, "x").contains(&closed));
     assert_eq!(lines, Some(10 + REFUSED_MAX as usize - 1));
+}
+
+/// A guest with a key, which is made of its slot.
+fn keyed(scene: &mut Scene, slot: u32) -> (SessionId, UserId) {
+    let session = id(slot);
+    let who = Who::Key {
+        id: 1,
+        key: KeyHash([slot as u8 % 10; 32]),
+        name: format!("guest {}", slot % 10).into(),
+        address: "127.0.0.1:5000".parse().unwrap(),
+        epoch: None,
+    };
+    let outputs = scene.step(Input::Hello { session, who });
+    let welcomed = outputs.iter().find_map(|output| match output {
+        Output::Answer { answer: Answer::Welcome(welcome), .. } => Some(welcome.user.clone()),
+        _ => None,
+    });
+    (session, welcomed.unwrap())
+}
+
+/// What is due after so long.
+fn later(scene: &mut Scene, ms: u64) -> Vec<Output> {
+    scene.now += ms;
+    scene.hub.handle_timeout(scene.now);
+    scene.hub.take_outputs()
+}
+
+#[test]
+fn who_asks_over_http_alone_has_no_more_than_who_stays() {
+    let mut scene = Scene::new(Limits::default());
+    let (gone, _) = keyed(&mut scene, 1);
+    scene.step(Input::Gone { session: gone });
+    later(&mut scene, 3_600_000);
+    for slot in 100..400 {
+        let (key, address) = (KeyHash([1; 32]), "127.0.0.1:5000".parse().unwrap());
+        let session = id(slot);
+        scene.step(Input::Hello { session, who: Who::Bearer { id: 1, key, address } });
+        scene.say(session, "x");
+        scene.step(Input::Gone { session });
+        later(&mut scene, 250);
+    }
+    // Ten at once, and one a second for 75 seconds.
+    let said = scene.log.room(&RoomId::lobby()).unwrap().n;
+    assert!(said <= 10 + 75, "{said}");
 }
