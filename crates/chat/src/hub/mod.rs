@@ -385,7 +385,11 @@ impl Hub {
             (Decision::New(event), _) => {
                 let event = Arc::new(event);
                 let answer = match (&*event, asked) {
-                    (Event::Message(message), _) => Answer::Said { m: message.seq, at: message.at },
+                    (Event::Message(message), _) => {
+                        // Who writes has read.
+                        self.tell_seen(session, &message.by, &message.room, message.seq);
+                        Answer::Said { m: message.seq, at: message.at }
+                    }
                     (_, Asked::Create) => match event.place() {
                         Some((room, _)) => Answer::Created { room: room.clone(), existed: false },
                         None => Answer::Done,

@@ -310,3 +310,16 @@ fn who_asks_over_http_alone_has_no_more_than_who_stays() {
     let said = scene.log.room(&RoomId::lobby()).unwrap().n;
     assert!(said <= 10 + 75, "{said}");
 }
+
+#[test]
+fn saying_something_is_seen_as_read_on_the_users_other_devices() {
+    let mut scene = Scene::new(Limits::default());
+    let ((a, user), (other, same)) = (keyed(&mut scene, 1), keyed(&mut scene, 11));
+    assert_eq!(user, same);
+    let seen = Output::Answer {
+        session: other,
+        id: 0,
+        answer: Answer::Seen { room: RoomId::lobby(), seq: 1 },
+    };
+    assert!(scene.say(a, "x").contains(&seen));
+}
