@@ -433,6 +433,9 @@ impl Hub {
         }
         match &*event {
             Event::Message(_) => self.bumps.note(&event, now),
+            Event::Changed(change) if matches!(change.op, Op::Delete | Op::Edit(_)) => {
+                self.bumps.forget(&change.room, change.m);
+            }
             Event::Room(happened) => match &happened.what {
                 What::Created { members, .. } => {
                     for user in members {

@@ -45,6 +45,13 @@ impl Bumps {
         }
     }
 
+    /// A message doesn't say any more what it said: that isn't shown either.
+    pub fn forget(&mut self, room: &RoomId, m: u64) {
+        if let Some(calls) = self.rooms.get_mut(room) {
+            calls.retain(|event| event.place().is_none_or(|(_, seq)| seq != m));
+        }
+    }
+
     pub fn due(&self) -> Option<u64> {
         self.tell_at
     }

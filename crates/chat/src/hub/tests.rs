@@ -293,6 +293,37 @@ fn later(scene: &mut Scene, ms: u64) -> Vec<Output> {
 }
 
 #[test]
+fn what_was_taken_back_is_in_no_preview() {
+    for op in [Op::Delete, Op::Edit(Some("미안".into()))] {
+        let mut scene = Scene::new(Limits::default());
+        let ((a, _), (b, _)) = (keyed(&mut scene, 1), keyed(&mut scene, 2));
+        scene.say(a, "x");
+        later(&mut scene, 0);
+        scene.say(a, "@guest 2 비밀번호는 1234");
+        // The log of this scene keeps no messages, so it is told here what it would have said.
+        let (m, by) = (2, scene.hub.sessions[&a].author.clone());
+        let change = crate::event::Change {
+            room: RoomId::lobby(),
+            seq: 3,
+            m,
+            op,
+            by: by.user,
+            name: by.name,
+            at: scene.now,
+            nonce: Nonce::new("n"),
+        };
+        scene.hub.happened(Arc::new(Event::Changed(change)), scene.now);
+        let bumped = later(&mut scene, 1_000).into_iter().find_map(|output| match output {
+            Output::Answer { session, answer: Answer::Bumped { preview, .. }, .. } => {
+                (session == b).then_some(preview)
+            }
+            _ => None,
+        });
+        assert_eq!(bumped, Some(None));
+    }
+}
+
+#[test]
 fn who_asks_over_http_alone_has_no_more_than_who_stays() {
     let mut scene = Scene::new(Limits::default());
     let (gone, _) = keyed(&mut scene, 1);
