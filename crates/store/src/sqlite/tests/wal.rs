@@ -55,16 +55,18 @@ fn under_load_and_read_all_the_time_the_wal_stays_short() {
             });
         }
         let done = Done(&is_done);
-        for number in 0..150 {
+        for number in 0..300 {
             batch(&mut log, number);
-            assert!(length(&folder) < WAL_KEPT + WAL_KEPT / 8, "{} at {number}", length(&folder));
+            // Twenty times that is written. How far it gets beyond it is the readers' doing, who
+            // hold a page for as long as the system doesn't let them go on.
+            assert!(length(&folder) < 5 * WAL_KEPT, "{} at {number}", length(&folder));
         }
         drop(done);
         log.verify().unwrap();
         drop(log);
         running.join().unwrap().unwrap();
     });
-    assert_eq!(folder.log().messages(), 1_500);
+    assert_eq!(folder.log().messages(), 3_000);
 }
 
 #[test]
