@@ -1,19 +1,24 @@
 //! Load generator for broadcast over WebSocket. See README.md, or `damso-bench help`.
 
 mod audience;
+mod bare;
 mod chaos;
 mod commands;
 mod connect;
 mod disk;
+mod durable;
 mod fanout;
 mod floor;
 mod generator;
+mod history;
 mod hold;
+mod load;
 mod member;
 mod peer;
 mod proxy;
 mod random;
 mod report;
+mod resume;
 mod server;
 mod table;
 mod text;
@@ -77,6 +82,9 @@ fn main() -> ExitCode {
             "fanout" => fanout(arguments),
             "hold" => hold(arguments),
             "floor" => floor(arguments),
+            "history" => commands::history(arguments),
+            "resume" => commands::resume(arguments),
+            "store" => commands::store(arguments),
             "chaos" => commands::chaos(arguments),
             "help" | "--help" | "-h" => {
                 print!("{HELP}{}", commands::HELP);

@@ -82,6 +82,12 @@ impl Member {
         std::mem::take(&mut self.notices)
     }
 
+    /// Drops the connection without a word.
+    pub fn cut(&mut self) {
+        self.lose(None);
+        self.settle();
+    }
+
     fn now(&self) -> u64 {
         self.begun.elapsed().as_millis() as u64
     }

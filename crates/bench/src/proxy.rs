@@ -23,12 +23,20 @@ pub struct Deeds {
     pub delays: AtomicU64,
 }
 
-/// It takes connections until the process ends; from [`Proxy::calm`] on it does nothing worse than
-/// pass bytes on.
+/// It takes connections until the process ends.
 pub struct Proxy {
     pub address: SocketAddr,
     pub deeds: Arc<Deeds>,
-    calm: Arc<AtomicBool>,
+    mood: Arc<Mood>,
+}
+
+/// What it doesn't do any more.
+#[derive(Default)]
+struct Mood {
+    /// Nothing worse than passing bytes on.
+    calm: AtomicBool,
+    /// Where it would fall silent it cuts.
+    loud: AtomicBool,
 }
 
 /// What becomes of one direction of a connection.
@@ -68,15 +76,21 @@ impl Proxy {
         let failed = |error: std::io::Error| format!("the proxy can't listen: {error}");
         let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let (deeds, calm) = (Arc::new(Deeds::default()), Arc::new(AtomicBool::new(false)));
-        let (noted, quiet) = (deeds.clone(), calm.clone());
-        let accept = move || accept(&listener, target, random, &noted, &quiet);
+        let (deeds, mood) = (Arc::new(Deeds::default()), Arc::new(Mood::default()));
+        let (noted, moody) = (deeds.clone(), mood.clone());
+        let accept = move || accept(&listener, target, random, &noted, &moody);
         thread::Builder::new().name("proxy".into()).spawn(accept).map_err(failed)?;
-        Ok(Self { address, deeds, calm })
+        Ok(Self { address, deeds, mood })
     }
 
+    /// From now on it passes everything on, but for connections that fell silent before.
     pub fn calm(&self) {
-        self.calm.store(true, Ordering::Relaxed);
+        self.mood.calm.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on no connection falls silent any more, which takes long to be noticed.
+    pub fn loud(&self) {
+        self.mood.loud.store(true, Ordering::Relaxed);
     }
 }
 
@@ -85,7 +99,7 @@ fn accept(
     target: SocketAddr,
     mut random: Random,
     deeds: &Arc<Deeds>,
-    calm: &Arc<AtomicBool>,
+    mood: &Arc<Mood>,
 ) {
     while let Ok((client, _)) = listener.accept() {
         let plans = [Plan::draw(&mut random), Plan::draw(&mut random)];
@@ -104,12 +118,12 @@ fn accept(
         let silent = Arc::new(AtomicBool::new(false));
         let [up, down] = plans;
         for (from, to, plan) in [(client, server_too, up), (server, client_too, down)] {
-            let (deeds, calm, silent) = (deeds.clone(), calm.clone(), silent.clone());
+            let (deeds, mood, silent) = (deeds.clone(), mood.clone(), silent.clone());
             // Without a thread the sockets are closed, which is one more cut.
             let _ = thread::Builder::new()
                 .name("proxy-pump".into())
                 .stack_size(128 * 1024)
-                .spawn(move || pump(from, to, plan, &deeds, &calm, &silent));
+                .spawn(move || pump(from, to, plan, &deeds, &mood, &silent));
         }
     }
 }
@@ -119,7 +133,7 @@ fn pump(
     mut to: TcpStream,
     mut plan: Plan,
     deeds: &Deeds,
-    calm: &AtomicBool,
+    mood: &Mood,
     silent: &AtomicBool,
 ) {
     let mut buffer = [0; 16 * 1024];
@@ -129,7 +143,7 @@ fn pump(
         }
         thread::sleep(plan.delay);
         let mut bytes = &buffer[..read];
-        let is_over = !calm.load(Ordering::Relaxed) && read as u64 > plan.budget;
+        let is_over = !mood.calm.load(Ordering::Relaxed) && read as u64 > plan.budget;
         if is_over {
             bytes = &bytes[..plan.budget as usize];
         }
@@ -137,17 +151,15 @@ fn pump(
         if pass(&mut to, bytes, &mut plan.crumbs).is_err() {
             break;
         }
-        match plan.ending {
-            _ if !is_over => {}
-            Ending::Cut => {
-                deeds.cuts.fetch_add(1, Ordering::Relaxed);
-                break;
-            }
-            Ending::Silence => {
-                if !silent.swap(true, Ordering::Relaxed) {
-                    deeds.half_open.fetch_add(1, Ordering::Relaxed);
-                }
-            }
+        if !is_over {
+            continue;
+        }
+        if plan.ending == Ending::Cut || mood.loud.load(Ordering::Relaxed) {
+            deeds.cuts.fetch_add(1, Ordering::Relaxed);
+            break;
+        }
+        if !silent.swap(true, Ordering::Relaxed) {
+            deeds.half_open.fetch_add(1, Ordering::Relaxed);
         }
     }
     // What one end does isn't told to the other any more.

@@ -68,8 +68,12 @@ pub struct Folder(PathBuf);
 
 impl Folder {
     pub fn new(name: &str) -> Result<Self, String> {
-        let name = format!("damso-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        Self::within(&std::env::temp_dir(), name)
+    }
+
+    /// In a folder that was named.
+    pub fn within(folder: &Path, name: &str) -> Result<Self, String> {
+        let path = folder.join(format!("damso-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Self(path))

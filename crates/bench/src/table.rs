@@ -414,13 +414,13 @@ fn run_in_words(run: &Outcome) -> String {
     )
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
-fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     if number < 1000 {
         number.to_string()
     } else {

@@ -72,6 +72,8 @@ pub struct Actor {
     pub key: Arc<str>,
     /// How long it thinks before it says something: up to so many ms.
     pub pace: u64,
+    /// How much of it it says in the lobby.
+    pub lobby_share: f64,
     /// How long its texts are; 0: sometimes short, sometimes long.
     pub chars: usize,
     by_nonce: HashMap<Nonce, usize>,
@@ -105,6 +107,7 @@ impl Actor {
             issued: Vec::new(),
             key,
             pace: 1_500,
+            lobby_share: 0.15,
             chars: 0,
             by_nonce: HashMap::new(),
             own: Vec::new(),
@@ -193,7 +196,7 @@ impl Actor {
                 self.issue(room, Act::React(m, emoji.into()));
             }
             _ => {
-                let room = self.rooms[usize::from(self.random.chance(0.85))].clone();
+                let room = self.rooms[usize::from(!self.random.chance(self.lobby_share))].clone();
                 self.issue(room, Act::Send(text));
             }
         }

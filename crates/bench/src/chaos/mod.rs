@@ -30,6 +30,9 @@ pub struct Plan {
 
 /// In one folder, so that all transcripts fit into memory.
 const KILLS_A_ROUND: usize = 40;
+/// The last ones in which no connection dies without a word: that is noticed only after 12 s, and
+/// would be waited for.
+const LOUD_KILLS: usize = 6;
 /// Silence is noticed soon, so that a connection that died without a word costs seconds.
 const SETTINGS: [&str; 2] = ["limits.ping_seconds=1", "limits.silent_seconds=4"];
 
@@ -89,7 +92,10 @@ fn one_round(plan: &Plan, data: &Path) -> Result<(Findings, String), String> {
     crew.phase(TALKING);
     let begun = Instant::now();
     for kill in 1..=plan.kills {
-        let life = Duration::from_millis(random.between(250, 2_200));
+        if kill + LOUD_KILLS > plan.kills {
+            proxy.loud();
+        }
+        let life = Duration::from_millis(random.between(250, 2_000));
         if server::wait_until(life, || running.ended().is_some() || crew.has_failed()) {
             let words = running.last_words();
             return Err(crew.failure(&format!("the server's last words: {words}")));
