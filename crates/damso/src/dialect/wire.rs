@@ -192,7 +192,8 @@ pub fn opened(opened: &Opened, page: Option<&Page>) -> server::Reply {
     if let (Mode::Reset { after, .. }, Some(page)) = (&opened.mode, page) {
         reply.mode = Some(server::Mode::Reset);
         reply.messages = Some(messages(page, &opened.user));
-        let from = after.unwrap_or(0) + 1;
+        // A cursor may be any number; one beyond the head names no gap.
+        let from = after.map_or(1, |after| after.saturating_add(1));
         let to = page.messages.first().map_or(opened.head + 1, |first| first.message.seq);
         // What the asker doesn't hold and doesn't get, if there is any of it.
         if page.more && from.max(opened.first) < to {

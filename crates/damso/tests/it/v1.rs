@@ -1,6 +1,7 @@
 //! damso.v1: what PROTOCOL promises, said and heard as JSON by hand.
 
 mod hello;
+mod hostile;
 mod messages;
 mod notices;
 pub(crate) mod peer;

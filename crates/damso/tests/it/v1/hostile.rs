@@ -1,0 +1,44 @@
+//! Peers that mean no good, and clients with faults.
+
+use super::peer::Peer;
+use super::{Data, chat};
+use crate::server::Engine;
+use serde_json::{Value, json};
+
+both_engines![
+    numbers_beyond_any_log_are_answered_like_others,
+];
+
+/// The largest numbers there are, on the wire and in the machine.
+const HUGE: [u64; 6] = [(1 << 53) - 1, 1 << 53, i64::MAX as u64, 1 << 63, u64::MAX - 1, u64::MAX];
+
+fn numbers_beyond_any_log_are_answered_like_others(engine: Engine) {
+    let data = Data::new(engine, "huge");
+    for server in [chat(engine), data.serve(engine)] {
+        let mut a = Peer::join(server.address, "a");
+        for number in 1..=3 {
+            a.says("lobby", &format!("n{number}"), "x");
+        }
+        for huge in HUGE {
+            let opened = a.ok(json!({"t": "open", "room": "lobby", "after": huge, "limit": 1}));
+            assert_eq!((&opened["mode"], &opened["gap"]), (&json!("reset"), &Value::Null));
+            a.ok(json!({"t": "open", "room": "lobby", "after": 1, "max": huge}));
+            let of = |place: &str| json!({"t": "history", "room": "lobby", place: huge});
+            let count = |page: Value| page["messages"].as_array().unwrap().len();
+            assert_eq!(count(a.ok(of("before"))), 3, "{huge}");
+            assert_eq!(count(a.ok(of("after"))), 0, "{huge}");
+            assert_eq!(count(a.ok(of("around"))), 3, "{huge}");
+            a.ok(json!({"t": "read", "room": "lobby", "seq": huge}));
+            let reply = json!({"t": "send", "room": "lobby", "nonce": "r", "text": "x",
+                "reply": huge});
+            assert_eq!(a.refused(reply), "not_found");
+            let pin = json!({"t": "change", "room": "lobby", "m": huge, "nonce": "p",
+                "op": "pin"});
+            assert_eq!(a.refused(pin), "not_found");
+        }
+        for no_number in [json!(-1), json!(1.5), json!("1"), json!([1]), json!(1e300)] {
+            let open = json!({"t": "open", "room": "lobby", "after": no_number});
+            assert_eq!(a.refused(open), "bad_field", "{no_number}");
+        }
+    }
+}
