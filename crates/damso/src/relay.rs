@@ -202,6 +202,12 @@ impl Relay {
             ToRelay::Shard(ToShard::Close(id, ending)) => {
                 // What happened before the end is still the session's to see.
                 self.feeds.flush(&mut self.desks);
+                if let Some(desk) = self.desks.of(id) {
+                    // The hub counts it among nobody's listeners any more: what is said from here
+                    // on may not come here at all, so no feed may be kept for it.
+                    desk.encoding = None;
+                    self.feeds.remove(id.slot);
+                }
                 self.put(id, Item::End(ending));
             }
             ToRelay::Shard(ToShard::Stop) => {

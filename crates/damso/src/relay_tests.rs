@@ -27,6 +27,10 @@ struct Scene {
 impl Scene {
     /// With the handshake's answer waiting.
     fn greeting() -> Self {
+        Self::greeted(HANDSHAKE)
+    }
+
+    fn greeted(handshake: &[u8]) -> Self {
         let mailbox = Arc::new(Mailbox::new(|| {}));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = listener.local_addr().unwrap();
@@ -37,7 +41,7 @@ impl Scene {
         let given = mailbox.clone();
         let desktop = Desktop::new(id, &mut newcomer, context(), given, relay, now);
         let mut scene = Self { desktop, mailbox, written: Vec::new(), now };
-        scene.receive(HANDSHAKE);
+        scene.receive(handshake);
         scene
     }
 
@@ -185,6 +189,36 @@ fn what_is_pending_when_the_server_stops_comes_before_the_end() {
     relay.take(ToRelay::Shard(ToShard::Deliver(feed::tests::published(1, "hi"))));
     relay.take(ToRelay::Shard(ToShard::Stop));
     assert!(matches!(mailbox.take()[..], [Item::Bytes(_), Item::End(Ending::Stopping)]));
+}
+
+#[test]
+fn who_comes_when_the_only_listener_was_just_sent_away_hears_what_is_said_then() {
+    let mut relay = Relay::new(&context(), Readers::new(|_| {}));
+    let mut open = || {
+        let mailbox = Arc::new(Mailbox::new(|| {}));
+        let session = relay.open(mailbox.clone());
+        relay.take(ToRelay::Ready(session, Encoding::Plain));
+        (session, mailbox)
+    };
+    let ((one, _), (other, mailbox)) = (open(), open());
+    let listen = |session, next| {
+        let room = damso_protocol::RoomId::lobby();
+        ToRelay::Shard(ToShard::Subscribe { session, room, next, opened: None })
+    };
+    let said = |seq, text| ToRelay::Shard(ToShard::Deliver(feed::tests::published(seq, text)));
+    relay.take(listen(one, 1));
+    relay.take(said(1, "one"));
+    relay.settle();
+    relay.take(ToRelay::Shard(ToShard::Close(one, Ending::Kicked)));
+    // Nobody here hears the room, so what is said now isn't delivered here, and the connection's
+    // thread hasn't found its end yet.
+    relay.take(listen(other, 3));
+    relay.take(said(3, "three"));
+    relay.settle();
+    relay.take(ToRelay::Leaves(one));
+    let items = mailbox.take();
+    let [Item::Bytes(bytes)] = &items[..] else { panic!("{} items", items.len()) };
+    assert!(bytes.ends_with(b"three"));
 }
 
 #[test]

@@ -287,6 +287,11 @@ impl Shard {
                 }
                 if let Some(session) = self.of(id) {
                     session.end(ending, now);
+                    // The hub counts it among nobody's listeners any more: what is said from here
+                    // on may not come here at all, so no feed may be kept for it.
+                    if let Some(rest) = self.feeds.remove(id.slot) {
+                        self.entries[id.slot as usize].rest = Some(rest);
+                    }
                     self.touch(id.slot);
                 }
             }

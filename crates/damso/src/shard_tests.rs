@@ -23,6 +23,43 @@ impl Outlet for Sink {
     }
 }
 
+/// A shard with the connections of so many plain guests, who hear nothing yet.
+fn shard_of(guests: u32, sink: &mut Sink, now: Instant) -> (Shard, Vec<SessionId>) {
+    let limits = Limits::default();
+    let config = websocket_config(&limits);
+    let context = Context::new(Door::Chat(Policy::default()), config, limits);
+    let mut shard = Shard::new(0, Arc::new(context), Readers::new(|_| {}));
+    let open = |_| {
+        let slot = shard.open("127.0.0.1:5000".parse().unwrap(), None, now);
+        shard.receive(slot, &mut HANDSHAKE.to_vec(), now);
+        SessionId { shard: 0, slot, generation: 0 }
+    };
+    let sessions = (0..guests).map(open).collect();
+    shard.settle(sink, now);
+    (shard, sessions)
+}
+
+#[test]
+fn who_comes_when_the_only_listener_was_just_sent_away_hears_what_is_said_then() {
+    let (mut sink, now) = (Sink { written: Vec::new(), room: usize::MAX }, Instant::now());
+    let (mut shard, sessions) = shard_of(2, &mut sink, now);
+    let listen = |session, next| {
+        let room = RoomId::lobby();
+        ToShard::Subscribe { session, room, next, opened: None }
+    };
+    shard.take(listen(sessions[0], 1), &mut sink, now);
+    shard.take(ToShard::Deliver(published(1, "one")), &mut sink, now);
+    shard.settle(&mut sink, now);
+    shard.take(ToShard::Close(sessions[0], Ending::Kicked), &mut sink, now);
+    // Nobody here hears the room, so what is said now isn't delivered here.
+    shard.take(listen(sessions[1], 3), &mut sink, now);
+    shard.take(ToShard::Deliver(published(3, "three")), &mut sink, now);
+    sink.written.clear();
+    shard.settle(&mut sink, now);
+    let written = String::from_utf8_lossy(&sink.written);
+    assert!(written.contains("three") && !written.contains("one"), "{written}");
+}
+
 /// What a guest is sent whose socket is full after `room` bytes, and empty again later: the
 /// answer to its handshake, a line from before and one from after its socket was empty.
 fn all_that_a_guest_gets(room: usize) -> Vec<u8> {
