@@ -411,6 +411,9 @@ impl Desktop {
                 }
                 // It is on its way out, and nothing may follow its Close.
                 Item::Bytes(batch) => self.written(batch.len()),
+                // Its socket is full: what it has to say itself may not grow by what won't last.
+                Item::Answer(_, answer)
+                    if self.blocked_since.is_some() && answer.is_ephemeral() => {}
                 Item::Answer(id, answer) => {
                     self.session.reply(&Reply::Answer(id, &answer), &self.context);
                     self.pieces.push_back(Piece::Own);

@@ -30,6 +30,16 @@ impl Scene {
         Self::greeted(HANDSHAKE)
     }
 
+    /// One that talks damso.v1, with nothing waiting.
+    fn talking() -> Self {
+        let offer = b"\r\nSec-WebSocket-Protocol: damso.v1\r\n\r\n";
+        let head = HANDSHAKE.strip_suffix(b"\r\n\r\n").unwrap();
+        let mut scene = Self::greeted(&[head, offer].concat());
+        scene.settle(usize::MAX);
+        scene.written.clear();
+        scene
+    }
+
     fn greeted(handshake: &[u8]) -> Self {
         let mailbox = Arc::new(Mailbox::new(|| {}));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -219,6 +229,25 @@ fn who_comes_when_the_only_listener_was_just_sent_away_hears_what_is_said_then()
     let items = mailbox.take();
     let [Item::Bytes(bytes)] = &items[..] else { panic!("{} items", items.len()) };
     assert!(bytes.ends_with(b"three"));
+}
+
+#[test]
+fn whose_socket_is_full_is_told_nothing_that_will_not_last() {
+    let mut scene = Scene::talking();
+    let bump = || Answer::Bumped { rooms: Vec::new(), preview: None };
+    scene.mailbox.put(Item::Answer(0, bump()));
+    scene.settle(1);
+    let waiting = scene.desktop.session.output().len();
+    for _ in 0..100 {
+        scene.mailbox.put(Item::Answer(0, bump()));
+        scene.settle(0);
+    }
+    assert_eq!(scene.desktop.session.output().len(), waiting);
+    scene.settle(usize::MAX);
+    scene.written.clear();
+    scene.mailbox.put(Item::Answer(0, bump()));
+    scene.settle(usize::MAX);
+    assert!(scene.written.ends_with(br#"{"t":"bump","rooms":[]}"#));
 }
 
 #[test]
