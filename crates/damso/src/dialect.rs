@@ -57,6 +57,8 @@ pub enum Said {
     Back(Back),
     /// The connection is to be closed, with this code and reason.
     End(u16, String),
+    /// The same, after this text.
+    Refuse(String, u16, String),
 }
 
 /// A message that goes back to its sender.

@@ -414,6 +414,11 @@ impl Session {
                         v1::bye(code, &why, None, received.connection(), now);
                         hears = false;
                     }
+                    Said::Refuse(answer, code, why) => {
+                        let _ = received.connection().send_text(&answer);
+                        v1::bye(code, &why, None, received.connection(), now);
+                        hears = false;
+                    }
                     // Refused only when the connection is closing, where an echo has no place.
                     Said::Back(Back::Text(text)) => {
                         let _ = received.connection().send_text(&text);

@@ -100,8 +100,15 @@ impl Talk {
         let id = head.id;
         match (&*head.t, &self.stage) {
             ("hello", Stage::Stranger { .. }) => {
-                let hello = self.fields(text, id)?;
-                return self.hello(id, hello, peer);
+                let said = self.fields(text, id).and_then(|hello| self.hello(id, hello, peer));
+                return Ok(said.unwrap_or_else(|Bad(id, code, why)| {
+                    // Only who asks for a name that is taken may ask again.
+                    let close = match code {
+                        ErrorCode::Unauthorized => close::SIGN_IN,
+                        _ => close::PROTOCOL,
+                    };
+                    Said::Refuse(failure(id, code, why.clone()), close, why)
+                }));
             }
             // It says that the connection lives, which is known by now.
             ("pong", _) => return Ok(Said::Nothing),

@@ -1,12 +1,13 @@
 //! Peers that mean no good, and clients with faults.
 
-use super::peer::Peer;
+use super::peer::{Peer, key};
 use super::{Data, chat};
 use crate::server::Engine;
 use serde_json::{Value, json};
 
 both_engines![
     numbers_beyond_any_log_are_answered_like_others,
+    a_hello_that_is_refused_ends_the_connection,
 ];
 
 /// The largest numbers there are, on the wire and in the machine.
@@ -40,5 +41,21 @@ fn numbers_beyond_any_log_are_answered_like_others(engine: Engine) {
             let open = json!({"t": "open", "room": "lobby", "after": no_number});
             assert_eq!(a.refused(open), "bad_field", "{no_number}");
         }
+    }
+}
+
+fn a_hello_that_is_refused_ends_the_connection(engine: Engine) {
+    let server = chat(engine);
+    for (hello, refusal, close) in [
+        (json!({"t": "hello", "name": "a"}), "bad_field", 4000),
+        (json!({"t": "hello", "key": "short", "name": "a"}), "bad_field", 4000),
+        (json!({"t": "hello", "key": 5, "name": "a"}), "bad_field", 4000),
+        (json!({"t": "hello", "key": key("a")}), "bad_field", 4000),
+        (json!({"t": "hello", "token": "x"}), "unauthorized", 4001),
+    ] {
+        let mut peer = Peer::open(server.address);
+        assert_eq!(peer.refused(hello.clone()), refusal, "{hello}");
+        let (before, code) = peer.until_closed();
+        assert_eq!((code, &before.last().unwrap()["t"]), (close, &json!("bye")), "{hello}");
     }
 }
