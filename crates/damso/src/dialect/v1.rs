@@ -50,6 +50,16 @@ enum Stage {
 /// Why a frame came to nothing: what to call the error, and what to say.
 struct Bad(Option<u64>, ErrorCode, String);
 
+/// What the hub calls a request: 0 is for one that wants no reply, which a peer's 0 isn't.
+fn hub_id(id: Option<u64>) -> u64 {
+    id.map_or(0, |id| id + 1)
+}
+
+/// What a peer calls the request that the hub calls so.
+fn peer_id(id: u64) -> Option<u64> {
+    id.checked_sub(1)
+}
+
 impl Talk {
     /// A connection that was opened just now.
     pub fn new(lang: Lang, context: &Context, now: Instant) -> Self {
@@ -184,7 +194,7 @@ impl Talk {
             _ => return Err(Bad(id, ErrorCode::BadType, self.lang.bad_field("t"))),
         };
         // A request without an id wants no answer, but what it missed is told all the same.
-        Ok(Said::Ask(id.unwrap_or(0), request))
+        Ok(Said::Ask(hub_id(id), request))
     }
 
     fn hello(
@@ -210,7 +220,7 @@ impl Talk {
             self.stage = Stage::Waiting { deadline };
         }
         Ok(Said::Hello(Who::Key {
-            id: id.unwrap_or(0),
+            id: hub_id(id),
             key,
             name: hello.name.unwrap_or_default(),
             address: shown(peer),
@@ -247,18 +257,23 @@ impl Talk {
                 wire::welcome(welcome, &context.limits)
             }
             Reply::Answer(id, answer) => match wire::reply(*id, answer) {
-                Some(reply) => ServerMessage::Reply(Box::new(reply)),
+                Some(reply) => match named(reply) {
+                    Some(reply) => reply,
+                    None => return,
+                },
                 None => match wire::notice(answer) {
                     Some(notice) => notice,
                     None => return,
                 },
             },
-            Reply::Opened(opened, page) => {
-                ServerMessage::Reply(Box::new(wire::opened(opened, *page)))
-            }
-            Reply::Page(id, page, user) => {
-                ServerMessage::Reply(Box::new(wire::page(*id, page, user)))
-            }
+            Reply::Opened(opened, page) => match named(wire::opened(opened, *page)) {
+                Some(reply) => reply,
+                None => return,
+            },
+            Reply::Page(id, page, user) => match named(wire::page(*id, page, user)) {
+                Some(reply) => reply,
+                None => return,
+            },
         };
         // A connection that is closing takes no more data, and needs no reply.
         let _ = connection.send_text(&json(&message));
@@ -274,9 +289,8 @@ impl Talk {
             Refusal::NameTaken { suggest } => Some(suggest.as_str().into()),
             _ => None,
         };
-        let id = (id != 0).then_some(id);
         let msg = self.lang.refusal(refusal).into();
-        Failure { id, code: ErrorCode::of(refusal.code()), msg, retry, suggest }
+        Failure { id: peer_id(id), code: ErrorCode::of(refusal.code()), msg, retry, suggest }
     }
 
     /// Says goodbye and begins the closing handshake.
@@ -331,6 +345,12 @@ pub fn bye(code: u16, msg: &str, retry: Option<u64>, connection: &mut Connection
     let bye = ServerMessage::Bye(server::Bye { code, msg: msg.into(), retry });
     let _ = connection.send_text(&json(&bye));
     connection.close(code, msg, now);
+}
+
+/// A reply as its asker calls it; none if it wants none.
+fn named(mut reply: server::Reply) -> Option<ServerMessage> {
+    reply.id = peer_id(reply.id)?;
+    Some(ServerMessage::Reply(Box::new(reply)))
 }
 
 fn failure(id: Option<u64>, code: ErrorCode, msg: String) -> String {

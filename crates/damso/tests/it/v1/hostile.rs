@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 both_engines![
     numbers_beyond_any_log_are_answered_like_others,
     a_hello_that_is_refused_ends_the_connection,
+    a_request_may_be_called_nought_and_one_without_a_name_has_no_reply,
 ];
 
 /// The largest numbers there are, on the wire and in the machine.
@@ -58,4 +59,31 @@ fn a_hello_that_is_refused_ends_the_connection(engine: Engine) {
         let (before, code) = peer.until_closed();
         assert_eq!((code, &before.last().unwrap()["t"]), (close, &json!("bye")), "{hello}");
     }
+}
+
+fn a_request_may_be_called_nought_and_one_without_a_name_has_no_reply(engine: Engine) {
+    let server = chat(engine);
+    let mut a = Peer::open(server.address);
+    let hello = json!({"t": "hello", "id": 0, "key": key("a"), "name": "Administrator"});
+    a.send(&hello);
+    let refused = a.next();
+    assert_eq!((&refused["t"], &refused["id"]), (&json!("err"), &json!(0)));
+    let mut a = Peer::join(server.address, "a");
+    for request in [
+        json!({"t": "open", "room": "lobby"}),
+        json!({"t": "send", "room": "lobby", "nonce": "n1", "text": "x"}),
+        json!({"t": "history", "room": "lobby", "before": 9}),
+        json!({"t": "close", "room": "lobby"}),
+        json!({"t": "watch", "users": []}),
+    ] {
+        let mut named = request.clone();
+        named["id"] = 0.into();
+        a.send(&named);
+        assert_eq!(a.find(|message| message["id"] == 0)["t"], "ok", "{request}");
+        a.send(&request);
+        a.hears_nothing(|message| message["t"] == "ok");
+    }
+    a.send(&json!({"t": "open", "room": "attic"}));
+    let refused = a.next_of("err");
+    assert_eq!((&refused["code"], &refused["id"]), (&json!("not_found"), &Value::Null));
 }
