@@ -10,8 +10,10 @@ use damso_protocol::v1::client::{self, Anchor, Head};
 use damso_protocol::v1::server::{self, Failure, ServerMessage};
 use damso_protocol::v1::{self, ChangeOp, ErrorCode, close};
 use damso_websocket::Connection;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -49,6 +51,13 @@ enum Stage {
 
 /// Why a frame came to nothing: what to call the error, and what to say.
 struct Bad(Option<u64>, ErrorCode, String);
+
+/// What a frame has to have at least.
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow, rename = "t")]
+    _t: Cow<'a, str>,
+}
 
 /// What the hub calls a request: 0 is for one that wants no reply, which a peer's 0 isn't.
 fn hub_id(id: Option<u64>) -> u64 {
@@ -102,6 +111,9 @@ impl Talk {
 
     fn read(&mut self, text: &str, peer: SocketAddr) -> Result<Said, Bad> {
         let head: Head<'_> = serde_json::from_str(text).map_err(|error| {
+            if error.is_data() && serde_json::from_str::<Kind<'_>>(text).is_ok() {
+                return Bad(None, ErrorCode::BadField, self.lang.bad_field("id"));
+            }
             Bad(None, ErrorCode::BadJson, self.lang.bad_json(&error.to_string()))
         })?;
         if let (Some(id), true) = (head.id, head.id.is_some_and(|id| id > v1::NUMBER_MAX)) {

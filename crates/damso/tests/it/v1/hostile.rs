@@ -9,6 +9,7 @@ both_engines![
     numbers_beyond_any_log_are_answered_like_others,
     a_hello_that_is_refused_ends_the_connection,
     a_request_may_be_called_nought_and_one_without_a_name_has_no_reply,
+    an_id_that_is_none_is_a_bad_field_and_not_a_frame_nobody_can_read,
 ];
 
 /// The largest numbers there are, on the wire and in the machine.
@@ -86,4 +87,14 @@ fn a_request_may_be_called_nought_and_one_without_a_name_has_no_reply(engine: En
     a.send(&json!({"t": "open", "room": "attic"}));
     let refused = a.next_of("err");
     assert_eq!((&refused["code"], &refused["id"]), (&json!("not_found"), &Value::Null));
+}
+
+fn an_id_that_is_none_is_a_bad_field_and_not_a_frame_nobody_can_read(engine: Engine) {
+    let server = chat(engine);
+    let mut a = Peer::join(server.address, "a");
+    for id in [json!("1"), json!(-1), json!(1.5), json!([]), json!(1_u64 << 53)] {
+        a.send(&json!({"t": "close", "room": "lobby", "id": id}));
+        assert_eq!(a.next_of("err")["code"], "bad_field", "{id}");
+    }
+    a.ok(json!({"t": "watch", "users": []}));
 }
