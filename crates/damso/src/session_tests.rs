@@ -1,8 +1,11 @@
 use super::*;
 use crate::http::upgrade::Policy;
 use crate::serve::websocket_config;
-use damso_chat::Refusal;
-use damso_chat::hub::{Answer, Request as HubRequest, Who};
+use damso_chat::hub::{Answer, Mode, Opened, Request as HubRequest, RoomEntry, Who};
+use damso_chat::state::{Kind, Post};
+use damso_chat::{Current, Message, Refusal};
+use damso_protocol::{RoomId, UserId};
+use damso_store::Page;
 
 const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -235,4 +238,57 @@ fn an_echo_sends_everything_back_and_tells_no_hub() {
     scene.receive(line("hi"));
     assert_eq!(scene.output(), b"\x81\x02hi");
     assert_eq!(scene.hub, []);
+}
+
+#[test]
+fn a_page_that_was_asked_for_before_a_kick_is_not_given_after_it() {
+    let mut scene = Scene::chat();
+    let head = HANDSHAKE.strip_suffix("\r\n").unwrap();
+    scene.receive(format!("{head}Sec-WebSocket-Protocol: damso.v1\r\n\r\n"));
+    scene.output();
+    let (room, user) = (RoomId::new("r1"), UserId::new("u1"));
+    let message = Message {
+        room: room.clone(),
+        seq: 1,
+        n: 1,
+        by: user.clone(),
+        name: "a".into(),
+        at: 0,
+        text: Some("secret".into()),
+        reply: None,
+        mentions: Vec::new(),
+        nonce: None,
+    };
+    let page = Page { messages: vec![Current::new(message)], ..Page::default() };
+    let mode = Mode::Reset { after: None, limit: 50 };
+    let opened = Opened { id: 8, user: user.clone(), head: 1, n: 1, first: 1, mode };
+    let replies = [Reply::Page(8, &page, &user), Reply::Opened(&opened, Some(&page))];
+    let entry = RoomEntry {
+        id: room.clone(),
+        name: "x".into(),
+        kind: Kind::Private,
+        topic: "".into(),
+        head: 1,
+        n: 1,
+        read: 0,
+        readn: 0,
+        mentions: 0,
+        role: None,
+        post: Post::Everybody,
+        archived: false,
+    };
+    let mut told = |answer: Option<Answer>, reply: &Reply<'_>| {
+        if let Some(answer) = answer {
+            scene.session.reply(&Reply::Answer(0, &answer), &scene.context);
+        }
+        scene.session.reply(reply, &scene.context);
+        scene.text()
+    };
+    for reply in &replies {
+        assert!(told(None, reply).contains("secret"));
+        let kicked = told(Some(Answer::Departed { room: room.clone(), by: None }), reply);
+        assert!(!kicked.contains("secret") && kicked.contains("not_found"), "{kicked}");
+        let back = told(Some(Answer::Entered(Box::new(entry.clone()))), reply);
+        assert!(back.contains("secret"), "{back}");
+    }
 }

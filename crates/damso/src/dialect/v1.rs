@@ -4,16 +4,19 @@
 use super::{Reply, Said, shown, wire};
 use crate::lang::Lang;
 use crate::session::Context;
-use damso_chat::hub::{Answer, Ending, Part, Request, Who};
+use damso_chat::hub::{Answer, Ending, Opened, Part, Request, Who};
 use damso_chat::{KeyHash, Op, Refusal};
+use damso_protocol::RoomId;
 use damso_protocol::v1::client::{self, Anchor, Head};
 use damso_protocol::v1::server::{self, Failure, ServerMessage};
 use damso_protocol::v1::{self, ChangeOp, ErrorCode, close};
+use damso_store::Page;
 use damso_websocket::Connection;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -37,6 +40,8 @@ pub struct Talk {
     /// When the peer was last heard, or what it sends last read.
     heard: Instant,
     pinged: bool,
+    /// Rooms that its user isn't in any more: a page of theirs may be on its way nevertheless.
+    departed: HashSet<RoomId>,
 }
 
 #[derive(Debug)]
@@ -74,7 +79,8 @@ impl Talk {
     pub fn new(lang: Lang, context: &Context, now: Instant) -> Self {
         let deadline = now + context.head_max;
         let stage = Stage::Stranger { deadline };
-        Self { lang, stage, unreadable: 0, heard: now, pinged: false }
+        let departed = HashSet::new();
+        Self { lang, stage, unreadable: 0, heard: now, pinged: false, departed }
     }
 
     /// The peer was heard.
@@ -255,7 +261,18 @@ impl Talk {
 
     /// Tells the peer what came of its request, or what it didn't ask for.
     pub fn reply(&mut self, reply: &Reply<'_>, connection: &mut Connection, context: &Context) {
+        self.note_rooms(reply);
+        let gone = |page: &Page| {
+            let first = page.messages.first();
+            first.is_some_and(|first| self.departed.contains(&first.message.room))
+        };
         let message = match reply {
+            // It was asked for when its asker might see it.
+            Reply::Opened(Opened { id, .. }, Some(page)) | Reply::Page(id, page, _)
+                if gone(page) =>
+            {
+                ServerMessage::Failure(self.refusal(*id, &Refusal::NotFound))
+            }
             Reply::Answer(id, Answer::Refused(refusal)) => {
                 if let Stage::Waiting { .. } = self.stage {
                     // Who looks for a name that is free may take its time.
@@ -289,6 +306,19 @@ impl Talk {
         };
         // A connection that is closing takes no more data, and needs no reply.
         let _ = connection.send_text(&json(&message));
+    }
+
+    /// Notes which rooms its user goes from and comes into.
+    fn note_rooms(&mut self, reply: &Reply<'_>) {
+        match reply {
+            Reply::Answer(_, Answer::Departed { room, .. }) => {
+                self.departed.insert(room.clone());
+            }
+            Reply::Answer(_, Answer::Entered(entry)) => {
+                self.departed.remove(&entry.id);
+            }
+            _ => {}
+        }
     }
 
     fn refusal(&self, id: u64, refusal: &Refusal) -> Failure {
