@@ -12,7 +12,7 @@ use crate::dialect::{v1, wire};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -27,9 +27,12 @@ use problem::Problem;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The longest body of a request, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long a body may take: who sends none has one of the few places of HTTP's connections.
+const BODY_MAX: Duration = Duration::from_secs(10);
 
 /// The routes, from `/api/v1` on.
 pub fn router(desk: Arc<Desk>) -> Router {
@@ -68,6 +71,35 @@ impl FromRequestParts<Arc<Desk>> for Asker {
         // Set for every request (`http::connection`).
         let peer = *parts.extensions.get::<Peer>().ok_or_else(Problem::internal)?;
         Ok(Self { desk: desk.clone(), peer, key })
+    }
+}
+
+/// What a path names. What can't be read names nothing.
+struct At<T>(T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(at)) => Ok(Self(at)),
+            Err(_) => Err(Problem::of(Refusal::NotFound)),
+        }
+    }
+}
+
+/// A request's body.
+struct Body(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Problem> {
+        match tokio::time::timeout(BODY_MAX, Bytes::from_request(request, state)).await {
+            Ok(Ok(body)) => Ok(Self(body)),
+            Ok(Err(rejection)) => Err(Problem::of_body(rejection.status())),
+            Err(_) => Err(Problem::of_body(StatusCode::REQUEST_TIMEOUT)),
+        }
     }
 }
 
@@ -146,7 +178,7 @@ async fn rooms(asker: Asker) -> Result<Response, Problem> {
     Ok(json(StatusCode::OK, &Lists { rooms, others }))
 }
 
-async fn room(asker: Asker, Path(room): Path<String>) -> Result<Response, Problem> {
+async fn room(asker: Asker, At(room): At<String>) -> Result<Response, Problem> {
     let room = RoomId::new(room);
     let Told::Answer(Answer::Room(details)) = asker.ask(Request::Room { room }).await? else {
         return Err(Problem::internal());
@@ -199,7 +231,7 @@ struct Created {
     id: RoomId,
 }
 
-async fn create(asker: Asker, body: Bytes) -> Result<Response, Problem> {
+async fn create(asker: Asker, Body(body): Body) -> Result<Response, Problem> {
     let new: NewRoom = read(&body)?;
     check_nonce(new.nonce.as_ref())?;
     let kind = match new.kind {
@@ -239,7 +271,7 @@ struct Settings {
     archived: Option<bool>,
 }
 
-async fn set(asker: Asker, Path(room): Path<String>, body: Bytes) -> Result<StatusCode, Problem> {
+async fn set(asker: Asker, At(room): At<String>, Body(body): Body) -> Result<StatusCode, Problem> {
     let room = RoomId::new(room);
     let asked: Settings = read(&body)?;
     let bad_name = |bad| Problem::of(Refusal::BadName(bad));
@@ -272,14 +304,14 @@ async fn set(asker: Asker, Path(room): Path<String>, body: Bytes) -> Result<Stat
 
 async fn admit(
     asker: Asker,
-    Path((room, user)): Path<(String, String)>,
+    At((room, user)): At<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     asker.act(Request::Admit { room: RoomId::new(room), user: UserId::new(user) }).await
 }
 
 async fn remove(
     asker: Asker,
-    Path((room, user)): Path<(String, String)>,
+    At((room, user)): At<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     asker.act(Request::Remove { room: RoomId::new(room), user: UserId::new(user) }).await
 }
@@ -298,8 +330,8 @@ struct Appointment {
 
 async fn appoint(
     asker: Asker,
-    Path((room, user)): Path<(String, String)>,
-    body: Bytes,
+    At((room, user)): At<(String, String)>,
+    Body(body): Body,
 ) -> Result<StatusCode, Problem> {
     let member = match read::<Appointment>(&body)?.role {
         NewRole::Member => Member::Member,
@@ -320,7 +352,7 @@ struct Where {
 
 async fn messages(
     asker: Asker,
-    Path(room): Path<String>,
+    At(room): At<String>,
     place: Result<Query<Where>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let bad = || Problem::of(Refusal::BadField("before, after, around, at, limit"));
@@ -357,7 +389,7 @@ struct Said {
     at: u64,
 }
 
-async fn send(asker: Asker, Path(room): Path<String>, body: Bytes) -> Result<Response, Problem> {
+async fn send(asker: Asker, At(room): At<String>, Body(body): Body) -> Result<Response, Problem> {
     let NewMessage { nonce, text, reply } = read(&body)?;
     check_nonce(Some(&nonce))?;
     let request = Request::Say { room: RoomId::new(room), nonce: Some(nonce), text, reply };

@@ -68,6 +68,16 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
+    /// A body that wasn't read to its end, for this reason.
+    pub fn of_body(status: StatusCode) -> Self {
+        let (code, detail) = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => ("too_big", "the body is too large"),
+            StatusCode::REQUEST_TIMEOUT => ("bad_json", "the body took too long"),
+            _ => ("bad_json", "the body can't be read"),
+        };
+        Self::new(status, code, detail.into())
+    }
+
     /// The hub said something that wasn't asked.
     pub fn internal() -> Self {
         let detail = "the server answered something else than was asked".into();

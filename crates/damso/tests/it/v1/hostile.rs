@@ -1,7 +1,8 @@
 //! Peers that mean no good, and clients with faults.
 
-use super::peer::{Peer, key};
+use super::peer::{Peer, http, key, request};
 use super::{Data, chat};
+use crate::client::Client;
 use crate::server::Engine;
 use serde_json::{Value, json};
 
@@ -10,6 +11,8 @@ both_engines![
     a_hello_that_is_refused_ends_the_connection,
     a_request_may_be_called_nought_and_one_without_a_name_has_no_reply,
     an_id_that_is_none_is_a_bad_field_and_not_a_frame_nobody_can_read,
+    what_http_can_not_read_is_a_problem_like_any_other,
+    a_body_that_never_comes_holds_no_place_for_ever,
 ];
 
 /// The largest numbers there are, on the wire and in the machine.
@@ -97,4 +100,43 @@ fn an_id_that_is_none_is_a_bad_field_and_not_a_frame_nobody_can_read(engine: Eng
         assert_eq!(a.next_of("err")["code"], "bad_field", "{id}");
     }
     a.ok(json!({"t": "watch", "users": []}));
+}
+
+fn what_http_can_not_read_is_a_problem_like_any_other(engine: Engine) {
+    let server = chat(engine);
+    Peer::join(server.address, "a");
+    let messages = "/api/v1/rooms/lobby/messages";
+    let large = json!({"nonce": "n", "text": "x".repeat(65_600 - 24)});
+    for (method, path, body, status, code) in [
+        ("POST", messages, large, 413, "too_big"),
+        ("GET", "/api/v1/rooms/%FF", Value::Null, 404, "not_found"),
+        ("GET", "/api/v1/rooms/%FF/messages", Value::Null, 404, "not_found"),
+        ("PUT", "/api/v1/rooms/lobby/members/%ff", Value::Null, 404, "not_found"),
+        ("GET", "/api/v1/rooms/lob%62y%2F..", Value::Null, 404, "not_found"),
+        ("POST", messages, json!([1]), 400, "bad_field"),
+        ("POST", messages, json!({"nonce": "a b", "text": "x"}), 400, "bad_field"),
+        ("OPTIONS", messages, Value::Null, 405, "bad_type"),
+    ] {
+        let answer = request(server.address, "a", method, path, &body);
+        let kind = answer.header("Content-Type");
+        assert_eq!(kind, Some("application/problem+json"), "{method} {path}: {}", answer.body);
+        let problem: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((answer.status, &problem["code"]), (status, &json!(code)), "{problem}");
+    }
+    let (status, _) = http(server.address, "a", "GET", "/api/v1/rooms/lob%62y", &Value::Null);
+    assert_eq!(status, 200);
+}
+
+fn a_body_that_never_comes_holds_no_place_for_ever(engine: Engine) {
+    let server = chat(engine);
+    let mut client = Client::connect(server.address);
+    let (address, key) = (server.address, key("anybody"));
+    let head = format!(
+        "POST /api/v1/rooms HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\
+         Content-Length: 100\r\n\r\n{{"
+    );
+    client.send(head.as_bytes());
+    let answer = client.answer();
+    assert_eq!(answer.status, 408, "{}", answer.body);
+    client.ends();
 }
