@@ -20,10 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Target {
     pub address: SocketAddr,
-    host: String,
-    path: String,
+    pub host: String,
+    pub path: String,
     /// Further fields of the request, each `Name: value`.
     pub headers: Vec<String>,
+    /// It speaks damso.v1: each connection is to say hello and open the lobby.
+    pub is_v1: bool,
 }
 
 impl Target {
@@ -46,12 +48,21 @@ impl Target {
             .next()
             .ok_or_else(|| format!("{host}: no address"))?;
         let path = if path.is_empty() { "/ws" } else { path };
-        Ok(Self { address, host: host.to_owned(), path: path.to_owned(), headers: Vec::new() })
+        Ok(Self {
+            address,
+            host: host.to_owned(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+            is_v1: false,
+        })
     }
 
     fn request(&self, key: &str) -> Vec<u8> {
         let Self { host, path, headers, .. } = self;
-        let more: String = headers.iter().map(|field| format!("{field}\r\n")).collect();
+        let mut more: String = headers.iter().map(|field| format!("{field}\r\n")).collect();
+        if self.is_v1 {
+            more.push_str("Sec-WebSocket-Protocol: damso.v1\r\n");
+        }
         format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"

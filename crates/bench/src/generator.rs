@@ -9,7 +9,8 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use crate::audience::Audience;
 use crate::connect::{self, Target, failed};
-use crate::text::Text;
+use crate::load::{Rooms, Senders};
+use crate::text::{MARKER_BYTES, Text};
 use crate::wire;
 
 const READ_BYTES: usize = 256 * 1024;
@@ -50,8 +51,11 @@ pub struct Generator {
 struct Outbox {
     /// Its message 0, framed and masked.
     frame: Vec<u8>,
-    /// Where the counter stands in the frame.
-    counter_at: usize,
+    /// Where the frame's payload begins, and in it the counter, wherever it stands.
+    payload_at: usize,
+    counters_at: Vec<usize>,
+    /// Where a number of its own stands, for an answer.
+    id_at: Option<usize>,
     bytes: Vec<u8>,
     written: usize,
     due: usize,
@@ -66,11 +70,16 @@ impl Generator {
         in_flight: usize,
         wait: Wait,
     ) -> Result<Self, String> {
-        let opened = connect::open(target, connections)?;
+        let opened = if target.is_v1 {
+            let senders = Senders::open(target.address, connections, Rooms::One, "subscriber")?;
+            senders.into_lobby()?
+        } else {
+            connect::open(target, connections)?
+        };
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed("epoll_create"))?;
         let mut generator = Self {
             outboxes: (0..publishers)
-                .map(|publisher| Outbox::new(&text, publisher as u8))
+                .map(|publisher| Outbox::new(&text, publisher as u8, target.is_v1))
                 .collect(),
             audience: Audience::new(text, publishers, connections, in_flight),
             latency: Histogram::default(),
@@ -264,20 +273,52 @@ impl Generator {
 }
 
 impl Outbox {
-    fn new(text: &Text, publisher: u8) -> Self {
+    fn new(text: &Text, publisher: u8, is_v1: bool) -> Self {
+        let said = text.first(publisher);
+        let (mut payload, mut counters_at, mut id_at) = (Vec::new(), Vec::new(), None);
+        if is_v1 {
+            payload.extend_from_slice(br#"{"t":"send","id":"#);
+            id_at = Some(payload.len());
+            payload.extend_from_slice(ID_FIRST.to_string().as_bytes());
+            payload.extend_from_slice(br#","room":"lobby","nonce":""#);
+            // What tells a message from all others tells its nonce from them too.
+            counters_at.push(payload.len() + Text::counter(0).0 - 1);
+            let marker = said[1..MARKER_BYTES - 1].iter();
+            payload.extend(marker.map(|&byte| if byte == b'.' { b'-' } else { byte }));
+            payload.extend_from_slice(br#"","text":""#);
+        }
+        counters_at.push(payload.len() + Text::counter(0).0);
+        payload.extend_from_slice(&said);
+        if is_v1 {
+            payload.extend_from_slice(br#""}"#);
+        }
         let mut frame = Vec::new();
-        wire::put_masked(&mut frame, wire::TEXT, &text.first(publisher), MASK);
-        let counter_at = frame.len() - text.bytes() + Text::counter(0).0;
-        Self { frame, counter_at, bytes: Vec::new(), written: 0, due: 0 }
+        wire::put_masked(&mut frame, wire::TEXT, &payload, MASK);
+        let payload_at = frame.len() - payload.len();
+        Self { frame, payload_at, counters_at, id_at, bytes: Vec::new(), written: 0, due: 0 }
     }
 
     fn push(&mut self, counter: u64) {
-        let at = self.bytes.len() + self.counter_at;
+        let begin = self.bytes.len() + self.payload_at;
         self.bytes.extend_from_slice(&self.frame);
-        let (offset, digits) = Text::counter(counter);
-        for (place, digit) in digits.into_iter().enumerate() {
-            self.bytes[at + place] = digit ^ MASK[(offset + place) % 4];
+        let payload = &mut self.bytes[begin..];
+        let (_, digits) = Text::counter(counter);
+        for &at in &self.counters_at {
+            put(payload, at, &digits);
         }
+        if let Some(at) = self.id_at {
+            put(payload, at, (ID_FIRST + counter).to_string().as_bytes());
+        }
+    }
+}
+
+/// So that all numbers of requests have as many digits.
+const ID_FIRST: u64 = 1_000_000_000_000;
+
+/// Puts digits at a place of a masked payload.
+fn put(payload: &mut [u8], at: usize, digits: &[u8]) {
+    for (place, digit) in digits.iter().enumerate() {
+        payload[at + place] = digit ^ MASK[(at + place) % 4];
     }
 }
 
@@ -354,14 +395,22 @@ mod tests {
     #[test]
     fn each_message_carries_its_counter_under_the_mask() {
         let text = Text::new(5, 64);
-        let mut outbox = Outbox::new(&text, 3);
-        for counter in [0, 1, 0xABCDE] {
-            outbox.bytes.clear();
-            outbox.push(counter);
-            let header = wire::Header::parse(&outbox.bytes).unwrap();
-            let payload = &mut outbox.bytes[header.payload()];
-            wire::mask(payload, header.mask.unwrap());
-            assert_eq!(text.find(payload), crate::text::Found::Message { publisher: 3, counter });
+        for is_v1 in [false, true] {
+            let mut outbox = Outbox::new(&text, 3, is_v1);
+            for counter in [0, 1, 0xABCDE] {
+                outbox.bytes.clear();
+                outbox.push(counter);
+                let header = wire::Header::parse(&outbox.bytes).unwrap();
+                let payload = &mut outbox.bytes[header.payload()];
+                wire::mask(payload, header.mask.unwrap());
+                let found = crate::text::Found::Message { publisher: 3, counter };
+                assert_eq!(text.find(payload), found);
+                if is_v1 {
+                    let send: serde_json::Value = serde_json::from_slice(payload).unwrap();
+                    assert_eq!(send["id"], ID_FIRST + counter);
+                    assert_eq!(send["nonce"], format!("00000005-03-{counter:012x}"));
+                }
+            }
         }
     }
 }

@@ -62,8 +62,7 @@ impl Senders {
         rooms: Rooms,
         run: &str,
     ) -> Result<Self, String> {
-        let mut target = Target::parse(&address.to_string())?;
-        target.headers.push("Sec-WebSocket-Protocol: damso.v1".into());
+        let target = Target { is_v1: true, ..Target::parse(&address.to_string())? };
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed("epoll_create"))?;
         let mut senders = Vec::with_capacity(count);
         for (at, open) in connect::open(&target, count)?.into_iter().enumerate() {
@@ -78,13 +77,9 @@ impl Senders {
             });
         }
         let mut all = Self { epoll, senders, run: run.to_owned() };
-        let key = |at: usize| format!("{run}-{at:032x}");
+        let key = |at: usize| key(run, at);
         for (at, sender) in all.senders.iter().enumerate() {
-            let hello = format!(
-                r#"{{"t":"hello","id":1,"key":"{}","name":"{run} {at}","agent":"damso-bench"}}"#,
-                key(at)
-            );
-            sender.send(&hello)?;
+            sender.send(&hello(run, at))?;
         }
         all.until_all(r#"{"t":"welcome""#)?;
         if rooms == Rooms::Own {
@@ -109,6 +104,19 @@ impl Senders {
                 count + 2
             )
         })
+    }
+
+    /// For whoever speaks with the same connections from here on: as they were opened, in the lobby.
+    pub fn into_lobby(mut self) -> Result<Vec<connect::Open>, String> {
+        for sender in &self.senders {
+            sender.send(r#"{"t":"open","id":2,"room":"lobby"}"#)?;
+        }
+        self.until_all(r#"{"t":"ok""#)?;
+        let open = |sender: Sender| {
+            epoll::delete(&self.epoll, &sender.socket).map_err(failed("epoll_ctl"))?;
+            Ok(connect::Open { socket: sender.socket, glued: sender.input })
+        };
+        self.senders.into_iter().map(open).collect()
     }
 
     /// Runs the loop with requests made of a sender's number and room and its requests' count.
@@ -187,6 +195,15 @@ impl Senders {
         }
         Ok(())
     }
+}
+
+fn key(run: &str, at: usize) -> String {
+    format!("{run}-{at:032x}")
+}
+
+fn hello(run: &str, at: usize) -> String {
+    let key = key(run, at);
+    format!(r#"{{"t":"hello","id":1,"key":"{key}","name":"{run} {at}","agent":"damso-bench"}}"#)
 }
 
 impl Sender {

@@ -31,7 +31,7 @@ use std::str::FromStr;
 use connect::Target;
 use fanout::{Load, Watch};
 use generator::Wait;
-use peer::{Peer, Running};
+use peer::{Manner, Peer, Running};
 use report::Json;
 use table::{FULL_ROWS, Plan, ROWS, Row};
 
@@ -41,7 +41,7 @@ damso-bench: broadcast over WebSocket, measured from the outside; every delivery
 damso-bench [table]            all servers, interleaved, as one markdown table
     --rounds N                 3
     --seconds S                3, for each run, after --warm-up S (1)
-    --only NAME,NAME           of damso, bun, floor and those of --peer
+    --only NAME,NAME           of damso, damso-data, damso-v1, bun, floor and those of --peer
     --peer 'NAME=COMMAND'      one more server; {port} becomes a free port; may be repeated
     --damso FILE               the damso to measure (else DAMSO_BIN, else the one built beside this)
     --row SUBS,BYTES,INFLIGHT  instead of the usual rows; may be repeated
@@ -68,7 +68,8 @@ damso-bench floor              a bare epoll broadcast server
     --listen ADDR:PORT         127.0.0.1:0
     --lose-every N             of N buffers, one isn't sent to one subscriber: shows that the check finds it
 
-TARGET is ws://HOST:PORT/PATH, HOST:PORT (path /ws), or the name of a server to start: damso, bun, floor.
+TARGET is ws://HOST:PORT/PATH, HOST:PORT (path /ws), or the name of a server to start: damso (its log in
+memory), damso-data (on disk), damso-v1 (on disk, over damso.v1), bun, floor.
     --header 'Name: value'     in the opening handshake; may be repeated
     --cores SERVER,GENERATOR   the cores to pin to; none: nothing is pinned. Default for servers started here: the first two.
     --wait spin|block          how to wait for the server; block when the generator's core is shared
@@ -160,9 +161,11 @@ fn table(mut arguments: Arguments) -> Clean {
     connect::raise_descriptor_limit();
     let mut peers = Vec::new();
     let mut absent = Vec::new();
-    for name in ["damso", "bun", "floor"].into_iter().filter(|name| wanted(name)) {
+    for name in NAMED.into_iter().filter(|name| wanted(name)) {
         let found = match name {
-            "damso" => Peer::damso(damso.as_deref()),
+            "damso" => Peer::damso_as(damso.as_deref(), Manner::Memory),
+            "damso-data" => Peer::damso_as(damso.as_deref(), Manner::Data),
+            "damso-v1" => Peer::damso_as(damso.as_deref(), Manner::V1),
             _ => named(name),
         };
         match found {
@@ -282,13 +285,19 @@ fn floor(mut arguments: Arguments) -> Clean {
 fn named(name: &str) -> Result<Peer, String> {
     match name {
         "damso" => Peer::damso(None),
+        "damso-data" => Peer::damso_as(None, Manner::Data),
+        "damso-v1" => Peer::damso_as(None, Manner::V1),
         "bun" => Peer::bun(),
         _ => Peer::floor(),
     }
 }
 
+/// The servers that this program can start: damso with its log in memory, with it on disk, and that
+/// over damso.v1; and its peers.
+const NAMED: [&str; 5] = ["damso", "damso-data", "damso-v1", "bun", "floor"];
+
 fn is_named(target: &str) -> bool {
-    ["damso", "bun", "floor"].contains(&target)
+    NAMED.contains(&target)
 }
 
 /// The target, and the server behind it when it had to be started.
@@ -304,8 +313,9 @@ fn reach(
         None
     };
     let address = running.as_ref().map_or(target, |running| &running.address);
-    let mut target = Target::parse(address).map_err(Failure::Usage)?;
-    target.headers = headers;
+    let is_v1 = target == "damso-v1";
+    let target = Target::parse(address).map_err(Failure::Usage)?;
+    let target = Target { headers, is_v1, ..target };
     Ok((target, running))
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::server::Folder;
 use crate::usage;
 
 /// The version the figures are compared with.
@@ -32,6 +33,19 @@ pub struct Peer {
     arguments: Vec<String>,
     /// The command as a reader would type it.
     pub shown: String,
+    /// It is spoken to in damso.v1, and else in plain text.
+    pub is_v1: bool,
+}
+
+/// How damso is measured in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Manner {
+    /// Plain text, the log in memory.
+    Memory,
+    /// Plain text, the log on disk.
+    Data,
+    /// damso.v1, the log on disk.
+    V1,
 }
 
 impl Peer {
@@ -43,6 +57,7 @@ impl Peer {
             program: std::env::current_exe().map_err(|error| error.to_string())?,
             arguments: ["floor", "--listen", "127.0.0.1:0"].map(String::from).into(),
             shown: "damso-bench floor --listen 127.0.0.1:0".into(),
+            is_v1: false,
         })
     }
 
@@ -67,7 +82,24 @@ impl Peer {
             program,
             arguments: arguments.split_whitespace().map(String::from).collect(),
             shown: format!("damso {}", arguments.split_whitespace().collect::<Vec<_>>().join(" ")),
+            is_v1: false,
         })
+    }
+
+    /// damso in one of the ways in which the table has it.
+    pub fn damso_as(given: Option<&str>, manner: Manner) -> Result<Self, String> {
+        let memory = Self::damso(given)?;
+        let name = match manner {
+            Manner::Memory => return Ok(memory),
+            Manner::Data => "damso-data",
+            Manner::V1 => "damso-v1",
+        };
+        let words = memory.arguments.iter().flat_map(|word| match word.as_str() {
+            "--memory" => vec!["--data".into(), "{data}".into()],
+            word => vec![word.to_owned()],
+        });
+        let on_disk = memory.with(words.collect());
+        Ok(Self { name: name.into(), is_v1: manner == Manner::V1, ..on_disk })
     }
 
     /// The same program with other words behind it.
@@ -93,6 +125,7 @@ impl Peer {
             program,
             arguments: vec!["run".into(), script.to_string_lossy().into_owned()],
             shown: "bun run crates/bench/peers/bun.js".into(),
+            is_v1: false,
         })
     }
 
@@ -109,6 +142,7 @@ impl Peer {
             program: program.into(),
             arguments: words.collect(),
             shown: command.into(),
+            is_v1: false,
         })
     }
 
@@ -120,8 +154,12 @@ impl Peer {
             .any(|word| word.contains("{port}"))
             .then(free_port)
             .transpose()?;
-        let filled = |word: &String| {
-            port.map_or(word.clone(), |port| word.replace("{port}", &port.to_string()))
+        let folder = self.arguments.iter().any(|word| word == "{data}");
+        let folder = folder.then(|| Folder::new("peer")).transpose()?;
+        let filled = |word: &String| match (&folder, port) {
+            (Some(folder), _) if word == "{data}" => folder.path().to_string_lossy().into_owned(),
+            (_, Some(port)) => word.replace("{port}", &port.to_string()),
+            _ => word.clone(),
         };
         let mut command = Command::new(&self.program);
         command.args(self.arguments.iter().map(filled));
@@ -142,7 +180,7 @@ impl Peer {
             .spawn()
             .map_err(|error| failed(format!("{}: {error}", self.program.display())))?;
         let (addresses, last_words) = listen_to(&mut child);
-        let mut running = Running { child, address: String::new(), last_words };
+        let mut running = Running { child, address: String::new(), last_words, _folder: folder };
         running.address = match port {
             Some(port) => running.wait_for_port(port).map_err(failed)?,
             None => addresses
@@ -159,6 +197,8 @@ pub struct Running {
     /// host:port
     pub address: String,
     last_words: Arc<Mutex<VecDeque<u8>>>,
+    /// Its data, which goes after it.
+    _folder: Option<Folder>,
 }
 
 impl Running {

@@ -134,8 +134,8 @@ impl Plan {
             server_core: self.cores.map(|[server, _]| server),
             generator_core: self.cores.map(|[_, generator]| generator),
         };
-        let result =
-            Target::parse(&server.address).and_then(|target| fanout::run(&target, &load, &watch));
+        let result = Target::parse(&server.address)
+            .and_then(|target| fanout::run(&Target { is_v1: peer.is_v1, ..target }, &load, &watch));
         result.map_err(|why| match server.last_words() {
             words if words.is_empty() => why,
             words => format!("{why}; its last words: {words}"),
