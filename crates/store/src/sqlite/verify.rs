@@ -36,7 +36,7 @@ impl std::error::Error for VerifyError {}
 impl Sqlite {
     /// Reads all of the log: the database's pages are sound, no room has a hole, and what all
     /// events come to is what the tables beside them say, but for how far users have read, which
-    /// no event tells. Takes a few seconds a million events.
+    /// no event tells. Takes some ten seconds a million events.
     ///
     /// # Errors
     /// One sentence: the first thing that is wrong.

@@ -118,3 +118,31 @@ fn the_files_are_their_owners_alone_in_a_folder_of_any_rights() {
         assert_eq!(mode & 0o077, 0, "{:?} is {mode:o}", file.path());
     }
 }
+
+#[test]
+fn a_folder_that_cannot_be_one_is_refused_in_one_sentence() {
+    let folder = Temporary::new();
+    std::fs::create_dir(&folder.0).unwrap();
+    let path = folder.0.join("a");
+    let open = || match Folder::hold(&path).and_then(Sqlite::open) {
+        Ok(_) => panic!("{} was taken", path.display()),
+        Err(error) => error.to_string(),
+    };
+    std::fs::write(&path, "a file").unwrap();
+    assert!(open().contains("data folder"), "{}", open());
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir_all(path.join("lock")).unwrap();
+    assert!(open().contains("data folder"), "{}", open());
+    std::fs::remove_dir(path.join("lock")).unwrap();
+    std::fs::create_dir(path.join("damso.db")).unwrap();
+    assert!(open().contains("damso.db can't be used"), "{}", open());
+}
+
+#[test]
+fn a_log_has_a_name_of_its_own_that_it_keeps() {
+    let (one, other) = (Temporary::new(), Temporary::new());
+    let name = one.log().epoch().to_owned();
+    assert_eq!(name.len(), 16);
+    assert_eq!(one.log().epoch(), name);
+    assert_ne!(other.log().epoch(), name);
+}
