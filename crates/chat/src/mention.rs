@@ -44,6 +44,9 @@ pub fn find(state: &State, room: &RoomId, text: &str, calls_all: bool) -> Vec<Me
 
 /// Whom a text after an `@` calls.
 fn called(state: &State, room: &RoomId, text: &str) -> Option<Mention> {
+    if text.starts_with(char::is_whitespace) {
+        return None;
+    }
     let mut ends: Vec<usize> = text
         .char_indices()
         .map(|(at, character)| at + character.len_utf8())
@@ -85,5 +88,6 @@ mod tests {
             let text = format!("{}@민수", "@".repeat(signs));
             assert_eq!(find(&state, &RoomId::lobby(), &text, false), called);
         }
+        assert_eq!(find(&state, &RoomId::lobby(), "@ 민수", false), []);
     }
 }
