@@ -6,6 +6,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// The longest that `damso send` may be told to try, in seconds: a year.
+const WAIT_SECONDS_MAX: u64 = 365 * 24 * 60 * 60;
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub enum Action {
@@ -107,7 +110,8 @@ pub struct SendArgs {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// How long to try, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(..=WAIT_SECONDS_MAX))]
     pub wait: u64,
 }
 

@@ -63,8 +63,10 @@ fn what_cannot_be_sent_is_told_with_code_1(engine: Engine) {
         assert_eq!((code, &*stdout, stderr.lines().count()), (1, "", 1), "{stderr}");
         assert!(stderr.contains(expected), "{stderr}");
     }
-    let (code, _, stderr) = run(&mut home.send(&server, &["lobby", ""]));
-    assert_eq!(code, 2, "{stderr}");
+    for words in [&["lobby", ""][..], &["lobby", "x", "--wait", &u64::MAX.to_string()]] {
+        let (code, _, stderr) = run(&mut home.send(&server, words));
+        assert_eq!(code, 2, "{stderr}");
+    }
     server.signal(rustix::process::Signal::KILL);
     let (code, _, stderr) = run(&mut home.send(&server, &["lobby", "x", "--wait", "1"]));
     assert_eq!((code, stderr.lines().count()), (1, 1), "{stderr}");
