@@ -10,6 +10,7 @@ both_engines![
     a_ban_and_a_mute_hold_over_a_restart_and_hit_nobody_else,
     a_second_server_on_the_same_folder_is_refused,
     a_folder_that_cannot_be_used_is_told_in_one_sentence,
+    a_start_that_names_no_folder_keeps_everything_in_damso_data,
 ];
 
 /// A data folder, gone with its test.
@@ -124,4 +125,22 @@ fn a_folder_that_cannot_be_used_is_told_in_one_sentence(engine: Engine) {
     std::fs::remove_dir_all(&data.0).unwrap();
     std::fs::rename(&kept, &data.0).unwrap();
     assert_eq!(messages(&data.serve(engine)), 1);
+}
+
+fn a_start_that_names_no_folder_keeps_everything_in_damso_data(engine: Engine) {
+    let data = Data::new(engine, "default");
+    std::fs::create_dir(&data.0).unwrap();
+    let start = || {
+        let mut command = damso(&["--listen", "127.0.0.1:0", "--engine", engine.name()]);
+        command.current_dir(&data.0).env_remove("DAMSO_SERVER_DATA");
+        Server::start(command)
+    };
+    let server = start();
+    let told = server.prints(&["data folder:", "(new)"]);
+    assert!(told.contains("damso-data"), "{told}");
+    server.join().says_and_hears("남는 말");
+    assert_eq!(server.stop(), 0);
+    assert_eq!(messages(&start()), 1);
+    let folder = std::fs::metadata(data.0.join("damso-data")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&folder.permissions()) & 0o777, 0o700);
 }

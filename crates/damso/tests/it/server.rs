@@ -57,7 +57,8 @@ impl Engine {
 /// The program with arguments, in an environment of which nothing shows.
 pub(crate) fn damso(arguments: &[&str]) -> Command {
     let mut command = Command::new(DAMSO);
-    command.args(arguments);
+    // Nothing on disk, unless a test names a folder.
+    command.args(arguments).env("DAMSO_SERVER_DATA", "");
     in_english(&mut command);
     command
 }
