@@ -84,7 +84,9 @@ impl Hub {
                     mentions: self.state.mentions(user, id) > 0,
                     direct,
                 });
-                let newest = calls.iter().rev().find(|event| is_for(event, user, direct));
+                // Who came in a moment ago may not see what called everybody before.
+                let first = self.state.membership(id, user).map_or(u64::MAX, |own| own.first);
+                let newest = calls.iter().rev().find(|event| is_for(event, user, direct, first));
                 *preview = newest.cloned().or(preview.take());
             };
             if room.is_lobby {
@@ -130,12 +132,12 @@ impl Hub {
     }
 }
 
-/// Whether a message is one that a user wants to see at once.
-fn is_for(event: &Event, user: &UserId, direct: bool) -> bool {
-    let Event::Message(Message { by, mentions, .. }) = event else { return false };
+/// Whether a message is one that a user who may see what is from `first` on wants to see at once.
+fn is_for(event: &Event, user: &UserId, direct: bool, first: u64) -> bool {
+    let Event::Message(Message { seq, by, mentions, .. }) = event else { return false };
     let calls = mentions.iter().any(|mention| match mention {
         Mention::User(called) => called == user,
         Mention::Room | Mention::Here => true,
     });
-    by != user && (direct || calls)
+    *seq >= first && by != user && (direct || calls)
 }

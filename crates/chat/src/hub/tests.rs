@@ -2,6 +2,7 @@ use super::*;
 use crate::command::KeyHash;
 use crate::current::Current;
 use crate::decide::{Accepted, Lookup, decide};
+use crate::state::{History, Kind};
 use damso_protocol::{Nonce, UserId, plain};
 
 /// A hub on a log that is there at once.
@@ -353,4 +354,25 @@ fn saying_something_is_seen_as_read_on_the_users_other_devices() {
         answer: Answer::Seen { room: RoomId::lobby(), seq: 1 },
     };
     assert!(scene.say(a, "x").contains(&seen));
+}
+
+#[test]
+fn who_comes_in_is_shown_nothing_from_before() {
+    let mut scene = Scene::new(Limits::default());
+    let ((a, _), (b, user)) = (keyed(&mut scene, 1), keyed(&mut scene, 2));
+    let (room, history) = (RoomId::new("r1"), History::Joining);
+    let (kind, name, members) = (Kind::Public, Some("here".into()), Vec::new());
+    scene.ask(a, Request::Create { kind, name, members, history, nonce: None });
+    let (nonce, text, reply) = (None, "@room 비밀번호는 1234".into(), None);
+    scene.ask(a, Request::Say { room: room.clone(), nonce, text, reply });
+    scene.ask(a, Request::Admit { room: room.clone(), user });
+    let bumped = later(&mut scene, 1_000).into_iter().find_map(|output| match output {
+        Output::Answer { session, answer: Answer::Bumped { rooms, preview }, .. } => {
+            (session == b).then_some((rooms, preview))
+        }
+        _ => None,
+    });
+    let (rooms, preview) = bumped.unwrap();
+    assert_eq!(rooms.iter().map(|bumped| &bumped.room).collect::<Vec<_>>(), [&room]);
+    assert_eq!(preview, None);
 }
