@@ -176,7 +176,9 @@ pub struct Client {
 enum Flight {
     Hello,
     Open(RoomId),
-    Close,
+    /// An `open` of a room that was forgotten since.
+    Abandoned(RoomId),
+    Close(RoomId),
     Entry(RoomId, Nonce),
     Read(RoomId, u64),
     Page(RoomId),
@@ -242,6 +244,9 @@ impl Client {
         if let Some(gone) = self.forget(room) {
             if self.link == Link::Ready && gone.subscription != Subscription::Wanted {
                 self.closing.push(room.clone());
+                // It ends what comes of that too.
+                let abandoned = Flight::Abandoned(room.clone());
+                self.flights.retain(|_, flight| *flight != abandoned);
             }
             self.pump(now);
         }
@@ -487,10 +492,12 @@ impl Client {
         let at = self.rooms.iter().position(|held| held.id() == room)?;
         let gone = self.rooms.remove(at);
         self.outbox.drop_acked(Some(room));
-        self.flights.retain(|_, flight| match flight {
-            Flight::Open(held) | Flight::Page(held) => held != room,
-            _ => true,
-        });
+        self.flights.retain(|_, flight| !matches!(flight, Flight::Page(held) if held == room));
+        for flight in self.flights.values_mut() {
+            if matches!(flight, Flight::Open(held) if held == room) {
+                *flight = Flight::Abandoned(room.clone());
+            }
+        }
         Some(gone)
     }
 

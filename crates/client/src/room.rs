@@ -215,8 +215,13 @@ impl Room {
                 self.timeline.cover(low.unwrap_or(m), m.saturating_sub(1));
             }
             Anchor::After(m) => {
-                let high = if more { highest } else { reply.asof.max(highest) };
-                self.timeline.cover(m.saturating_add(1), high.unwrap_or(m));
+                // What was said between the page and our cursor came as events; beyond the cursor
+                // there may be more than the page took into account.
+                let end = reply.asof.min(self.last);
+                let high = if more { highest } else { end.max(highest) };
+                // What the store has forgotten isn't there to be held.
+                let low = m.saturating_add(1).max(self.first);
+                self.timeline.cover(low, high.unwrap_or(m));
             }
             Anchor::Around(_) => {
                 if let (Some(low), Some(high)) = (lowest, highest) {

@@ -218,6 +218,12 @@ impl Client {
         let Some(flight) = self.flights.remove(&reply.id) else { return };
         match flight {
             Flight::Open(room) => self.opened(&room, reply),
+            Flight::Abandoned(room) => {
+                // Nobody wants what the server is going to send.
+                if self.room(&room).is_none() {
+                    self.closing.push(room);
+                }
+            }
             Flight::Entry(room, nonce) => self.acked(room, nonce, reply.m.or(reply.seq)),
             Flight::Page(room) => {
                 let me = self.user.as_ref();
@@ -237,7 +243,7 @@ impl Client {
                 self.online = reply.online.unwrap_or_default().into_iter().collect();
                 self.notice(Notice::Presence);
             }
-            Flight::Hello | Flight::Close | Flight::Read(..) => {}
+            Flight::Hello | Flight::Close(_) | Flight::Read(..) => {}
         }
     }
 
@@ -350,7 +356,9 @@ impl Client {
             }
             Flight::Read(room, seq) if is_later => self.read_again(room, seq),
             Flight::Watch if is_later => self.is_watch_due = true,
-            Flight::Read(..) | Flight::Watch | Flight::Close => {
+            // Until then the server goes on sending what happens there.
+            Flight::Close(room) if is_later => self.closing.push(room),
+            Flight::Read(..) | Flight::Watch | Flight::Close(_) | Flight::Abandoned(_) => {
                 self.notice(Notice::Failure { code, msg });
             }
         }
@@ -429,7 +437,9 @@ impl Client {
                 _ => {}
             }
         }
-        let is_out = is_me && matches!(event.what, What::Leave | What::Kick);
+        // Of a leaving that is replayed with more after it we have come back since.
+        let is_newest = self.room(&room).is_some_and(|held| event.seq >= Some(held.head()));
+        let is_out = is_me && is_newest && matches!(event.what, What::Leave | What::Kick);
         self.notice(Notice::Room(event));
         if is_out {
             self.list.remove(&room);

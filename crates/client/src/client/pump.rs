@@ -35,7 +35,7 @@ impl Client {
         for room in std::mem::take(&mut self.closing) {
             // It may have been opened again meanwhile, which replaces the subscription.
             if self.room(&room).is_none() {
-                let id = self.depart(Flight::Close);
+                let id = self.depart(Flight::Close(room.clone()));
                 self.write(&ClientMessage::Close(Close { id, room }));
             }
         }
