@@ -8,10 +8,10 @@ use crate::random::Random;
 use crate::report::significant;
 use crate::server::{Folder, Server};
 use crate::table::{median, thousands};
-use crate::usage::{Machine, ProcessCpu};
+use crate::usage::{self, Machine, ProcessCpu};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub struct Plan {
     pub rounds: usize,
@@ -66,10 +66,12 @@ struct Run {
     /// The server's, µs per acked message.
     cpu: f64,
     threads: String,
+    /// The share of all cores that went to other programs.
+    others: f64,
 }
 
 impl Run {
-    fn new(rate: &Rate, cpu: f64, threads: String) -> Self {
+    fn new(rate: &Rate, cpu: f64, threads: String, others: f64) -> Self {
         let ms = |latency: &Histogram, share| latency.quantile(share) as f64 / 1e6;
         Self {
             rate: rate.per_second(),
@@ -77,7 +79,31 @@ impl Run {
             p99_ms: ms(&rate.latency, 0.99),
             cpu,
             threads,
+            others,
         }
+    }
+}
+
+/// What the machine did, and what of it was ours.
+struct Busy {
+    at: Instant,
+    all_us: f64,
+    own: ProcessCpu,
+}
+
+impl Busy {
+    fn read() -> Result<Self, String> {
+        let cores = usage::cores().into_iter();
+        let all_us = cores.map(|core| usage::core_busy_ticks(core) as f64 * usage::tick_us()).sum();
+        Ok(Self { at: Instant::now(), all_us, own: ProcessCpu::read(&[std::process::id()])? })
+    }
+
+    /// The share of others since then, but for a server that used `server_us`.
+    fn others(&self, server_us: f64) -> Result<f64, String> {
+        let now = Self::read()?;
+        let ours = now.own.since(&self.own).total_us + server_us;
+        let whole = self.at.elapsed().as_secs_f64() * 1e6 * usage::cores().len() as f64;
+        Ok(((now.all_us - self.all_us - ours) / whole).max(0.0))
     }
 }
 
@@ -96,7 +122,7 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
                 let which = (turn + round) % PEERS.len();
                 let run = once(plan, PEERS[which], *senders, &folder, &mut random)?;
                 eprintln!(
-                    "round {} of {}, {senders} senders, {}: {:.0} acked/s, {:.2}, {:.2} ms, {:.1} µs {}",
+                    "round {} of {}, {senders} senders, {}: {:.0} acked/s, {:.2}, {:.2} ms, {:.1} µs {}others {:.0} %",
                     round + 1,
                     plan.rounds,
                     PEERS[which].name(),
@@ -104,7 +130,8 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
                     run.p50_ms,
                     run.p99_ms,
                     run.cpu,
-                    run.threads
+                    run.threads,
+                    100.0 * run.others
                 );
                 runs[at][which].push(run);
             }
@@ -128,8 +155,9 @@ fn once(
     let rooms = match peer {
         Peer::Bare(rooms) => {
             let count = if rooms == Rooms::Own { senders } else { 1 };
+            let busy = Busy::read()?;
             let rate = bare::run(folder.path(), senders, count, WARM_UP, time)?;
-            return Ok(Run::new(&rate, 0.0, String::new()));
+            return Ok(Run::new(&rate, 0.0, String::new(), busy.others(0.0)?));
         }
         Peer::Server(rooms) => rooms,
     };
@@ -139,9 +167,10 @@ fn once(
     let running = server.start(&plan.engine, None)?;
     let mut loaded = Senders::open(server.address, senders, rooms, "bench")?;
     let pid = [running.process()];
-    let before = ProcessCpu::read(&pid)?;
+    let (before, busy) = (ProcessCpu::read(&pid)?, Busy::read()?);
     let rate = loaded.talk(WARM_UP, time)?;
     let used = ProcessCpu::read(&pid)?.since(&before);
+    let others = busy.others(used.total_us)?;
     // The warm-up's too, which is as many as the time is long.
     let acked = rate.acked as f64 * (plan.seconds + WARM_UP.as_secs_f64()) / plan.seconds;
     let mut threads = String::new();
@@ -152,7 +181,7 @@ fn once(
     if running.stop() != Some(0) {
         return Err("the server didn't stop well".into());
     }
-    Ok(Run::new(&rate, used.total_us / acked, threads))
+    Ok(Run::new(&rate, used.total_us / acked, threads, others))
 }
 
 fn middle(runs: &[Run], figure: impl Fn(&Run) -> f64) -> f64 {
@@ -171,8 +200,8 @@ fn table(plan: &Plan, runs: &[Vec<Vec<Run>>]) -> String {
     let mut out = format!(
         "{cpu}, {cores} cores, Linux {kernel}; server (`--engine {}`), generator and disk share them; \
          interleaved, median of {} rounds of {} s, `damso serve --data`, SQLite FULL.\n\n\
-         | senders | | acked/s | ack p50, p99 | server CPU per message | to the bare loop |\n\
-         |--:|---|--:|--:|--:|--:|\n",
+         | senders | | acked/s | ack p50, p99 | server CPU per message | others | to the bare loop |\n\
+         |--:|---|--:|--:|--:|--:|--:|\n",
         plan.engine, plan.rounds, plan.seconds
     );
     for (senders, runs) in plan.senders.iter().zip(runs) {
@@ -184,12 +213,13 @@ fn table(plan: &Plan, runs: &[Vec<Vec<Run>>]) -> String {
             };
             let _ = writeln!(
                 out,
-                "| {} | {} | {} | {}, {} ms | {cpu} | {:.2} |",
+                "| {} | {} | {} | {}, {} ms | {cpu} | {:.0} % | {:.2} |",
                 thousands(*senders as u64),
                 peer.name(),
                 thousands(middle(of, |run| run.rate) as u64),
                 significant(middle(of, |run| run.p50_ms)),
                 significant(middle(of, |run| run.p99_ms)),
+                100.0 * middle(of, |run| run.others),
                 ratio(runs, which),
             );
         }
