@@ -81,6 +81,17 @@ pub struct Wanted {
     pub to: u64,
 }
 
+/// Where a subscription begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Start {
+    /// The first `seq` that the reader hasn't got.
+    pub next: u64,
+    /// The room's last `seq`.
+    pub head: u64,
+    /// The reader gets nothing of the room until [`Feeds::release`] with this number.
+    pub hold: Option<u64>,
+}
+
 /// All feeds of one shard, and who reads them.
 pub struct Feeds {
     feeds: Vec<Option<Feed>>,
@@ -141,17 +152,14 @@ impl Feeds {
         }
     }
 
-    /// Lets `slot` read `room`, whose last event is `head`, from `next` on, whatever it read of it
-    /// before. Pending events go out first, so that nobody gets one too many or too few. With `hold` it gets nothing of the
-    /// room until [`Feeds::release`] with the same number.
+    /// Lets `slot` read `room` from there on, whatever it read of it before. Pending events go out
+    /// first, so that nobody gets one too many or too few.
     pub fn subscribe(
         &mut self,
         slot: u32,
         encoding: Encoding,
         room: &RoomId,
-        next: u64,
-        head: u64,
-        hold: Option<u64>,
+        Start { next, head, hold }: Start,
         outlet: &mut impl Outlet,
     ) {
         self.unsubscribe(slot, room, outlet);

@@ -64,7 +64,8 @@ impl Scene {
     fn join(&mut self, slot: u32) {
         let (room, next) = (RoomId::lobby(), self.seq + 1);
         let head = self.seq;
-        self.feeds.subscribe(slot, Encoding::Plain, &room, next, head, None, &mut self.sinks);
+        let start = Start { next, head, hold: None };
+        self.feeds.subscribe(slot, Encoding::Plain, &room, start, &mut self.sinks);
     }
 
     fn say(&mut self, text: &str) {
@@ -245,7 +246,13 @@ fn a_long_line_is_deflated_once_and_a_short_one_goes_as_it_is() {
     for slot in 0..2 {
         let encoding = Encoding::PlainDeflated;
         let room = RoomId::lobby();
-        scene.feeds.subscribe(slot, encoding, &room, next, 0, None, &mut scene.sinks);
+        scene.feeds.subscribe(
+            slot,
+            encoding,
+            &room,
+            Start { next, head: 0, hold: None },
+            &mut scene.sinks,
+        );
     }
     scene.say("short");
     scene.flush();
@@ -262,7 +269,13 @@ fn a_long_line_is_deflated_once_and_a_short_one_goes_as_it_is() {
 /// Joins as a reader of damso.v1 that has everything up to `after`.
 fn join_v1(scene: &mut Scene, slot: u32, after: u64, hold: Option<u64>) {
     let (room, head, encoding) = (RoomId::lobby(), scene.seq, Encoding::V1);
-    scene.feeds.subscribe(slot, encoding, &room, after + 1, head, hold, &mut scene.sinks);
+    scene.feeds.subscribe(
+        slot,
+        encoding,
+        &room,
+        Start { next: after + 1, head, hold },
+        &mut scene.sinks,
+    );
 }
 
 /// What a reader of damso.v1 got: the events' `seq` and text.
@@ -445,7 +458,13 @@ fn who_blocks_in_one_room_is_live_in_none() {
     scene.say("one");
     assert_eq!(scene.flush(), [0]);
     let other = RoomId::new("r1");
-    scene.feeds.subscribe(0, Encoding::Plain, &other, 1, 0, None, &mut scene.sinks);
+    scene.feeds.subscribe(
+        0,
+        Encoding::Plain,
+        &other,
+        Start { next: 1, head: 0, hold: None },
+        &mut scene.sinks,
+    );
     scene.feeds.deliver(published_in(&other, 1, "elsewhere"));
     scene.flush();
     // There is room for all of the lobby's and for half of the other room's.

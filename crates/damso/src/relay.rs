@@ -6,7 +6,7 @@
 //! on, and asks for more when it has written everything.
 
 use crate::dialect::{Reply, v1};
-use crate::feed::{self, Batch, Encoding, Feeds, Outlet, Resumed};
+use crate::feed::{self, Batch, Encoding, Feeds, Outlet, Resumed, Start};
 use crate::readers::{Asked, Fetched, FetchedPage, Job, Readers};
 use crate::session::{Context, Fate, Session};
 use crate::shard::{Newcomer, ToShard};
@@ -155,7 +155,13 @@ impl Relay {
                             hold = Some(opened.id);
                         }
                     }
-                    self.feeds.subscribe(slot, encoding, &room, next, head, hold, &mut self.desks);
+                    self.feeds.subscribe(
+                        slot,
+                        encoding,
+                        &room,
+                        Start { next, head, hold },
+                        &mut self.desks,
+                    );
                     self.go_on(session);
                 }
             }

@@ -7,7 +7,7 @@
 //! [`Shard::take_fates`] says. [`Shard::take_hub`] is for the hub.
 
 use crate::dialect::{Reply, v1};
-use crate::feed::{self, Batch, Feeds, Outlet, Published, Rest, Resumed};
+use crate::feed::{self, Batch, Feeds, Outlet, Published, Rest, Resumed, Start};
 use crate::readers::{Asked, Fetched, Job, Readers};
 use crate::session::{Context, Fate, Opened, Session};
 use damso_chat::hub::{self, Answer, Ending, Input, SessionId};
@@ -244,7 +244,13 @@ impl Shard {
                             hold = Some(opened.id);
                         }
                     }
-                    self.feeds.subscribe(id.slot, encoding, &room, next, head, hold, outlet);
+                    self.feeds.subscribe(
+                        id.slot,
+                        encoding,
+                        &room,
+                        Start { next, head, hold },
+                        outlet,
+                    );
                     if opened.is_some() || self.entries[id.slot as usize].blocked_since.is_some() {
                         // What the session has to say itself goes first.
                         self.feeds.block(id.slot);
