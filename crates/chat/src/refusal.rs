@@ -2,6 +2,7 @@
 //! reader's language.
 
 use damso_protocol::name::BadName;
+use damso_protocol::v1::ErrorCode;
 
 /// Why a command was refused. Nothing changed, and the author may try again.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,20 +55,20 @@ pub enum Refusal {
 
 impl Refusal {
     /// The code for the wire (PROTOCOL section 5).
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden | Self::Banned | Self::Archived => "forbidden",
-            Self::NotFound => "not_found",
-            Self::Gone => "gone",
-            Self::Muted { .. } => "muted",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::TooBig { .. } => "too_big",
-            Self::BadField(_) | Self::BadName(_) => "bad_field",
-            Self::NameTaken { .. } => "name_taken",
-            Self::NonceReused => "nonce_reused",
-            Self::Full(_) => "full",
-            Self::Unavailable => "unavailable",
+            Self::Unauthorized => ErrorCode::Unauthorized,
+            Self::Forbidden | Self::Banned | Self::Archived => ErrorCode::Forbidden,
+            Self::NotFound => ErrorCode::NotFound,
+            Self::Gone => ErrorCode::Gone,
+            Self::Muted { .. } => ErrorCode::Muted,
+            Self::RateLimited { .. } => ErrorCode::RateLimited,
+            Self::TooBig { .. } => ErrorCode::TooBig,
+            Self::BadField(_) | Self::BadName(_) => ErrorCode::BadField,
+            Self::NameTaken { .. } => ErrorCode::NameTaken,
+            Self::NonceReused => ErrorCode::NonceReused,
+            Self::Full(_) => ErrorCode::Full,
+            Self::Unavailable => ErrorCode::Unavailable,
         }
     }
 }

@@ -332,7 +332,7 @@ impl Talk {
             _ => None,
         };
         let msg = self.lang.refusal(refusal).into();
-        Failure { id: peer_id(id), code: ErrorCode::of(refusal.code()), msg, retry, suggest }
+        Failure { id: peer_id(id), code: refusal.code(), msg, retry, suggest }
     }
 
     /// Says goodbye and begins the closing handshake.

@@ -191,6 +191,8 @@ pub fn opened(opened: &Opened, page: Option<&Page>) -> server::Reply {
     };
     if let (Mode::Reset { after, .. }, Some(page)) = (&opened.mode, page) {
         reply.mode = Some(server::Mode::Reset);
+        // A log in memory may have forgotten more until it was read.
+        reply.first = Some(opened.first.max(page.first));
         reply.messages = Some(messages(page, &opened.user));
         // A cursor may be any number; one beyond the head names no gap.
         let from = after.map_or(1, |after| after.saturating_add(1));

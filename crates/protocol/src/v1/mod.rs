@@ -133,32 +133,6 @@ impl ErrorCode {
     }
 }
 
-impl ErrorCode {
-    /// The code that travels as `text`.
-    pub fn of(text: &str) -> Self {
-        use ErrorCode::*;
-        let known = [
-            NameTaken,
-            BadJson,
-            BadType,
-            BadField,
-            TooBig,
-            Unauthorized,
-            Forbidden,
-            NotFound,
-            Gone,
-            Muted,
-            SlowMode,
-            RateLimited,
-            NonceReused,
-            Full,
-            Unavailable,
-            Internal,
-        ];
-        known.into_iter().find(|code| code.as_str() == text).unwrap_or(Unknown)
-    }
-}
-
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

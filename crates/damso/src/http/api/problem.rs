@@ -5,6 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use damso_chat::Refusal;
 use damso_chat::hub::Answer;
+use damso_protocol::v1::ErrorCode;
 use serde::Serialize;
 
 /// Why a request wasn't done.
@@ -14,7 +15,7 @@ pub struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
-    code: &'static str,
+    code: ErrorCode,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,9 +62,9 @@ impl Problem {
     pub fn of_json(error: &serde_json::Error) -> Self {
         let (code, detail) = match error.classify() {
             serde_json::error::Category::Data => {
-                ("bad_field", Lang::En.bad_field(&error.to_string()))
+                (ErrorCode::BadField, Lang::En.bad_field(&error.to_string()))
             }
-            _ => ("bad_json", format!("the body is no JSON: {error}")),
+            _ => (ErrorCode::BadJson, format!("the body is no JSON: {error}")),
         };
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
@@ -71,9 +72,9 @@ impl Problem {
     /// A body that wasn't read to its end, for this reason.
     pub fn of_body(status: StatusCode) -> Self {
         let (code, detail) = match status {
-            StatusCode::PAYLOAD_TOO_LARGE => ("too_big", "the body is too large"),
-            StatusCode::REQUEST_TIMEOUT => ("bad_json", "the body took too long"),
-            _ => ("bad_json", "the body can't be read"),
+            StatusCode::PAYLOAD_TOO_LARGE => (ErrorCode::TooBig, "the body is too large"),
+            StatusCode::REQUEST_TIMEOUT => (ErrorCode::BadJson, "the body took too long"),
+            _ => (ErrorCode::BadJson, "the body can't be read"),
         };
         Self::new(status, code, detail.into())
     }
@@ -81,16 +82,16 @@ impl Problem {
     /// The hub said something that wasn't asked.
     pub fn internal() -> Self {
         let detail = "the server answered something else than was asked".into();
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, detail)
     }
 
     /// The path knows other methods.
     pub fn method_not_allowed() -> Self {
         let detail = "this path does not know this method".into();
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "bad_type", detail)
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadType, detail)
     }
 
-    fn new(status: StatusCode, code: &'static str, detail: String) -> Self {
+    fn new(status: StatusCode, code: ErrorCode, detail: String) -> Self {
         let title = status.canonical_reason().unwrap_or_default();
         let status = status.as_u16();
         Self { r#type: "about:blank", title, status, detail, code, retry: None, suggest: None }
