@@ -312,7 +312,7 @@ impl Client {
     pub fn history(&mut self, room: &RoomId, anchor: Anchor, limit: u32, now: u64) {
         if let Some(room) = self.rooms.iter_mut().find(|held| held.id() == room) {
             if !room.pages.iter().any(|page| page.anchor == anchor) {
-                room.pages.push(PageWanted { anchor, limit, id: None });
+                room.pages.push(PageWanted { anchor, limit, id: None, last: 0 });
             }
             self.pump(now);
         }

@@ -47,6 +47,8 @@ pub(crate) struct PageWanted {
     pub(crate) limit: u32,
     /// The request; none: not sent yet.
     pub(crate) id: Option<u64>,
+    /// The cursor when it was sent, up to which the server will have looked at least.
+    pub(crate) last: u64,
 }
 
 /// What is to be done with an event.
@@ -215,10 +217,8 @@ impl Room {
                 self.timeline.cover(low.unwrap_or(m), m.saturating_sub(1));
             }
             Anchor::After(m) => {
-                // What was said between the page and our cursor came as events; beyond the cursor
-                // there may be more than the page took into account.
-                let end = reply.asof.min(self.last);
-                let high = if more { highest } else { end.max(highest) };
+                // What was said since it was asked for comes as events, and may have been trimmed.
+                let high = if more { highest } else { Some(wanted.last).max(highest) };
                 // What the store has forgotten isn't there to be held.
                 let low = m.saturating_add(1).max(self.first);
                 self.timeline.cover(low, high.unwrap_or(m));

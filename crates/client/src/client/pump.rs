@@ -69,8 +69,9 @@ impl Client {
         for page in 0..self.rooms[at].pages.len() {
             if self.rooms[at].pages[page].id.is_none() {
                 let id = self.depart(Flight::Page(room.clone()));
+                let last = self.rooms[at].last().unwrap_or(0);
                 let wanted = &mut self.rooms[at].pages[page];
-                wanted.id = Some(id);
+                (wanted.id, wanted.last) = (Some(id), last);
                 let history = History::at(id, room.clone(), wanted.anchor, wanted.limit);
                 self.write(&ClientMessage::History(history));
             }
