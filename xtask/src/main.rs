@@ -9,6 +9,7 @@ mod chaos;
 mod clients;
 mod conformance;
 mod run;
+mod sim;
 mod test;
 mod tidy;
 mod tools;
@@ -53,6 +54,12 @@ const COMMANDS: &[Command] = &[
         args: "[--full] [--power] [--seed N]",
         help: "kills, a hostile network, a full disk, power cuts: nothing that was acknowledged is lost",
         run: chaos::command,
+    },
+    Command {
+        name: "sim",
+        args: "[--seed N | --seeds A..B] [--write-test]",
+        help: "clients, network, server, disk and clock under one seed, printed; or 2,000 of them",
+        run: sim::command,
     },
     Command { name: "help", args: "", help: "this list", run: help },
 ];

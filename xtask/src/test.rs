@@ -5,7 +5,7 @@
 
 use crate::conformance::{self, Peer};
 use crate::run::{self, Failure, cargo, release, root, target};
-use crate::{chaos, clients, tidy, tools};
+use crate::{chaos, clients, sim, tidy, tools};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -42,6 +42,11 @@ pub const STAGES: &[Stage] = &[
         name: "build",
         help: "the program, for release",
         run: |_| conformance::build_program(),
+    },
+    Stage {
+        name: "sim",
+        help: "2,000 seeds of clients, network, server, disk and clock",
+        run: |_| sim::command(&[]),
     },
     Stage {
         name: "clients",

@@ -5,8 +5,8 @@ use super::tree::Tree;
 
 /// A crate, and those that may name it in their Cargo.toml.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("websocket", &["client", "damso", "bench"]),
-    ("protocol", &["chat", "store", "client", "damso", "bench"]),
+    ("websocket", &["client", "damso", "sim", "bench"]),
+    ("protocol", &["chat", "store", "client", "damso", "sim", "bench"]),
     ("chat", &["store", "damso", "sim", "bench"]),
     ("store", &["damso", "sim", "bench"]),
     ("client", &["tui", "damso", "sim", "bench"]),
@@ -154,7 +154,7 @@ mod tests {
         ];
         let expected = [
             format!(
-                "crates/chat/Cargo.toml:2: chat may not use websocket: only client, damso, bench may (ARROWS in {file})"
+                "crates/chat/Cargo.toml:2: chat may not use websocket: only client, damso, sim, bench may (ARROWS in {file})"
             ),
             format!(
                 "crates/damso/Cargo.toml:2: damso may not use sim: only nothing may (ARROWS in {file})"
