@@ -99,7 +99,8 @@ impl Peer {
             word => vec![word.to_owned()],
         });
         let on_disk = memory.with(words.collect());
-        Ok(Self { name: name.into(), is_v1: manner == Manner::V1, ..on_disk })
+        let shown = on_disk.shown.replace("{data}", "FOLDER");
+        Ok(Self { name: name.into(), shown, is_v1: manner == Manner::V1, ..on_disk })
     }
 
     /// The same program with other words behind it.
