@@ -112,8 +112,9 @@ fn run_many(seeds: Range<u64>) -> Vec<(u64, Failure)> {
 
 fn describe(counts: &Counts) -> String {
     format!(
-        "{} steps, {} events in the logs, {} frames heard, {} connections, {} starts",
-        counts.steps, counts.events, counts.heard, counts.connections, counts.starts
+        "{} steps, {} events in the logs, {} frames heard, {} events fed from the log, \
+         {} connections, {} starts",
+        counts.steps, counts.events, counts.heard, counts.fed, counts.connections, counts.starts
     )
 }
 

@@ -1,11 +1,17 @@
 //! How bytes get from one end of a connection to the other.
 
+use crate::net::ARRIVED_MAX;
 use crate::peer::Line;
 use crate::truth::{Rule, fail};
 use crate::world::{Action, World};
 use damso_protocol::RoomId;
 
 impl World {
+    /// How much more a connection's server may take in now.
+    fn arrival_room(&self, at: usize) -> usize {
+        ARRIVED_MAX.saturating_sub(self.net[at].arrived.len())
+    }
+
     /// Lets bytes travel that wait.
     pub fn move_bytes(&mut self, at: usize) {
         let conn = &mut self.net[at];

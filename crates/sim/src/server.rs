@@ -3,7 +3,7 @@
 
 use crate::audit::short;
 use crate::bug::{Bug, Fault};
-use crate::net::{ARRIVED_MAX, Sockets};
+use crate::net::Sockets;
 use crate::truth::{Rule, fail};
 use crate::world::{Action, World};
 use damso::clock::Reading;
@@ -348,6 +348,9 @@ impl World {
     /// The readers have something for a session.
     pub fn fetched(&mut self, fetched: Fetched) {
         let index = usize::from(fetched.session.shard);
+        if let Asked::Events { events, .. } = &fetched.asked {
+            self.counts.fed += events.len() as u64;
+        }
         if index < usize::from(self.plan.shards) {
             if matches!(fetched.asked, Asked::Page(_))
                 && let Some(server) = &mut self.server
@@ -590,10 +593,5 @@ impl World {
         self.net[at].age = self.age;
         self.wake_shard(index);
         self.move_bytes(at);
-    }
-
-    /// How much more a connection's server may take in now.
-    pub fn arrival_room(&self, at: usize) -> usize {
-        ARRIVED_MAX.saturating_sub(self.net[at].arrived.len())
     }
 }

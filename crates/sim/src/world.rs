@@ -126,6 +126,8 @@ pub struct Counts {
     pub events: u64,
     /// Frames that clients heard.
     pub heard: u64,
+    /// Events that readers who had fallen behind were fed from the log.
+    pub fed: u64,
     /// Connections made.
     pub connections: u64,
     /// Starts of the server.
@@ -137,6 +139,7 @@ impl std::ops::AddAssign for Counts {
         self.steps += other.steps;
         self.events += other.events;
         self.heard += other.heard;
+        self.fed += other.fed;
         self.connections += other.connections;
         self.starts += other.starts;
     }
