@@ -3,7 +3,7 @@
 //! and a [`Fate`] come out.
 //!
 //! Input: [`Session::receive`], [`Session::receive_eof`], [`Session::handle_timeout`],
-//! [`Session::credit`], [`Session::answer`], [`Session::end`]. Output, after each: [`Session::output`]
+//! [`Session::credit`], [`Session::reply`], [`Session::end`]. Output, after each: [`Session::output`]
 //! with [`Session::sent`], then [`Session::fate`] and [`Session::deadline`].
 
 use crate::dialect::v1;

@@ -4,7 +4,7 @@ use super::problem::Problem;
 use crate::hub::HubHandle;
 use crate::readers::{Asked, Fetched, FetchedPage};
 use crate::shard::{ShardHandle, ToShard};
-use damso_chat::hub::{Answer, Input, Request, SessionId, Who};
+use damso_chat::hub::{Answer, Ending, Input, Request, SessionId, Who};
 use damso_chat::{KeyHash, Refusal};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -50,6 +50,14 @@ impl Desk {
                     ToShard::Answer(session, ID, answer) => (session, Told::Answer(answer)),
                     ToShard::Fetched(Fetched { session, asked: Asked::Page(page) }) => {
                         (session, Told::Page(page))
+                    }
+                    // It is banned, or sent away with everybody: nothing else will come.
+                    ToShard::Close(session, ending) => {
+                        let refusal = match ending {
+                            Ending::Kicked | Ending::Banned => Refusal::Banned,
+                            _ => Refusal::Unavailable,
+                        };
+                        (session, Told::Answer(Answer::Refused(refusal)))
                     }
                     _ => continue,
                 };
