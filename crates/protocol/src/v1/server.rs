@@ -94,6 +94,12 @@ pub struct WelcomeLimits {
     pub commands_burst: u32,
     /// Commands a second for one user, afterwards; 0: no limit.
     pub commands_per_second: f64,
+    /// Commands of one connection that may be unanswered; with that many it isn't read.
+    pub commands_in_flight: u32,
+    /// Rooms that one connection may have open; 0: no limit.
+    pub open_rooms: u32,
+    /// Connections of one user; 0: no limit.
+    pub connections_per_user: u32,
     /// Seconds after which a peer that says nothing is gone.
     pub silent_seconds: u32,
 }
@@ -107,6 +113,9 @@ impl From<&Limits> for WelcomeLimits {
             send_per_second: limits.send_per_second,
             commands_burst: limits.commands_burst,
             commands_per_second: limits.commands_per_second,
+            commands_in_flight: limits.commands_in_flight,
+            open_rooms: limits.open_rooms,
+            connections_per_user: limits.connections_per_user,
             silent_seconds: limits.silent_seconds,
         }
     }

@@ -52,6 +52,7 @@ fn every_message_of_a_server_reads_as_it_is_written() {
             r#""notify":"all","role":"owner","post":"owners"}],"#,
             r#""limits":{"frame_bytes":65536,"text_chars":8000,"send_burst":10,"#,
             r#""send_per_second":1.0,"commands_burst":60,"commands_per_second":5.0,"#,
+            r#""commands_in_flight":16,"open_rooms":50,"connections_per_user":20,"#,
             r#""silent_seconds":60},"features":["x"],"ping":25000,"server":"damso/0.1"}"#
         ),
         r#"{"t":"ok","id":1}"#,
