@@ -91,8 +91,8 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         Store::Disk(mut log) => {
             let failed = |error: OpenError| Failure::other(error.to_string());
             let checkpointer = log.checkpointer().map_err(failed)?;
-            // Not waited for at a stop: what it leaves undone the next start does.
-            spawn("checkpoint", move || hub::run_checkpointer(checkpointer))?;
+            // It ends after the log; what it can't do in time the next start does.
+            threads.push(spawn("checkpoint", move || hub::run_checkpointer(checkpointer))?);
             let jobs = Arc::new(Mutex::new(jobs));
             for number in 0..READERS {
                 let (reader, jobs) = (log.reader().map_err(failed)?, jobs.clone());

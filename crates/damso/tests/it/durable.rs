@@ -140,6 +140,8 @@ fn a_start_that_names_no_folder_keeps_everything_in_damso_data(engine: Engine) {
     assert!(told.contains("damso-data"), "{told}");
     server.join().says_and_hears("남는 말");
     assert_eq!(server.stop(), 0);
+    let log = std::fs::metadata(data.0.join("damso-data").join("damso.db-wal"));
+    assert_eq!(log.map_or(0, |log| log.len()), 0, "all is in one file");
     assert_eq!(messages(&start()), 1);
     let folder = std::fs::metadata(data.0.join("damso-data")).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&folder.permissions()) & 0o777, 0o700);
