@@ -39,13 +39,20 @@ fn a_seed_is_one_run() {
     }
 }
 
-/// A bug is found, and called by one of these names.
+/// A bug is found, and called by one of these names. Under some seeds another rule may notice it
+/// first: what a frame's length changes is enough for that.
 #[track_caller]
 fn bites(bug: Bug, rules: &[Rule]) {
-    let found = (0..SEEDS).find_map(|seed| Some((seed, run_with(seed, false, Some(bug)).failure?)));
-    let Some((seed, failure)) = found else { panic!("{bug:?} isn't found in {SEEDS} seeds") };
-    println!("{bug:?}: seed {seed}: {:?}: {}", failure.rule, failure.what);
-    assert!(rules.contains(&failure.rule), "{bug:?} is called {:?}", failure.rule);
+    let mut others = Vec::new();
+    for seed in 0..SEEDS {
+        let Some(failure) = run_with(seed, false, Some(bug)).failure else { continue };
+        if rules.contains(&failure.rule) {
+            println!("{bug:?}: seed {seed}: {:?}: {}", failure.rule, failure.what);
+            return;
+        }
+        others.push((seed, failure.rule));
+    }
+    panic!("{bug:?} isn't called {rules:?} in {SEEDS} seeds, only {others:?}");
 }
 
 #[test]
