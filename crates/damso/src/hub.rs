@@ -4,12 +4,14 @@
 //! to.
 
 use crate::clock::Clock;
+use crate::dialect::v1;
 use crate::feed::Published;
 use crate::process;
 use crate::readers::{self, Job, Readers};
 use crate::shard::{ShardHandle, ToShard};
 use damso_chat::Entry;
 use damso_chat::hub::{Hub, Input, Output};
+use damso_protocol::v1::server;
 use damso_store::{Checkpointer, Fatal, Log, Memory, Outcome, Sqlite};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -211,9 +213,11 @@ pub fn sort_in(output: Output, batches: &mut [Vec<ToShard>], jobs: &mut Vec<Job>
             return;
         }
         Output::Typing { shards, room, user } => {
+            let typing = server::Typing { room: room.clone(), user };
+            let text: Arc<str> = v1::json(&server::ServerMessage::Typing(typing)).into();
             for shard in shards {
                 if let Some(batch) = batches.get_mut(usize::from(shard)) {
-                    batch.push(ToShard::Typing { room: room.clone(), user: user.clone() });
+                    batch.push(ToShard::Typing { room: room.clone(), text: text.clone() });
                 }
             }
             return;

@@ -3,6 +3,7 @@
 //! in memory is asked where it is, on the hub's thread.
 
 use crate::dialect::{Reply, wire};
+use crate::feed;
 use crate::shard::{ShardHandle, ToShard};
 use damso_chat::hub::{self, Answer, Mode, Opened, SessionId, Wanted};
 use damso_chat::{Event, Refusal};
@@ -125,6 +126,15 @@ impl Readers {
         if !jobs.is_empty() {
             (self.0)(jobs);
         }
+    }
+}
+
+impl Readers {
+    /// Asks for what has left the feeds, for the sessions that `session` knows by slot.
+    pub fn ask_for(&self, wanted: Vec<feed::Wanted>, session: impl Fn(u32) -> Option<SessionId>) {
+        self.ask(wanted.into_iter().filter_map(|feed::Wanted { slot, room, after, to }| {
+            Some(Job::Events { session: session(slot)?, room, after, to })
+        }));
     }
 }
 

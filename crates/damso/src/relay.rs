@@ -5,13 +5,12 @@
 //! A mailbox takes batches up to a bound; a connection whose mailbox is full is behind from then
 //! on, and asks for more when it has written everything.
 
-use crate::dialect::{Reply, v1};
-use crate::feed::{self, Batch, Encoding, Feeds, Outlet, Resumed, Start};
-use crate::readers::{Asked, Fetched, FetchedPage, Job, Readers};
+use crate::dialect::Reply;
+use crate::feed::{Batch, Encoding, Feeds, Outlet, Resumed, Start};
+use crate::readers::{Asked, Fetched, FetchedPage, Readers};
 use crate::session::{Context, Fate, Session};
 use crate::shard::{Newcomer, ToShard};
 use damso_chat::hub::{self, Answer, Ending, Input, SessionId};
-use damso_protocol::v1::server;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -170,9 +169,7 @@ impl Relay {
                     self.feeds.unsubscribe(session.slot, &room, &mut self.desks);
                 }
             }
-            ToRelay::Shard(ToShard::Typing { room, user }) => {
-                let typing = server::Typing { room: room.clone(), user };
-                let text = v1::json(&server::ServerMessage::Typing(typing));
+            ToRelay::Shard(ToShard::Typing { room, text }) => {
                 self.feeds.mention(&room, &text, &mut self.desks);
             }
             ToRelay::Shard(ToShard::Answer(id, asked, answer)) => {
@@ -254,12 +251,10 @@ impl Relay {
     /// Puts what is pending into the mailboxes, and asks for what has to be read.
     pub fn settle(&mut self) {
         self.feeds.flush(&mut self.desks);
-        self.readers.ask(self.feeds.take_wanted().into_iter().filter_map(|wanted| {
-            let generation = self.desks.desks.get(wanted.slot as usize)?.generation;
-            let session = SessionId { shard: 0, slot: wanted.slot, generation };
-            let feed::Wanted { room, after, to, .. } = wanted;
-            Some(Job::Events { session, room, after, to })
-        }));
+        self.readers.ask_for(self.feeds.take_wanted(), |slot| {
+            let generation = self.desks.desks.get(slot as usize)?.generation;
+            Some(SessionId { shard: 0, slot, generation })
+        });
     }
 
     /// Feeds a connection with what it is behind, as far as its mailbox takes it.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::feed;
 use crate::http::upgrade::{Door, Policy};
 use crate::serve::websocket_config;
 use damso_protocol::Limits;

@@ -6,13 +6,12 @@
 //! [`Shard::take`]), then calls [`Shard::settle`] once, which writes, and then does what
 //! [`Shard::take_fates`] says. [`Shard::take_hub`] is for the hub.
 
-use crate::dialect::{Reply, v1};
-use crate::feed::{self, Batch, Feeds, Outlet, Published, Rest, Resumed, Start};
-use crate::readers::{Asked, Fetched, Job, Readers};
+use crate::dialect::Reply;
+use crate::feed::{Batch, Feeds, Outlet, Published, Rest, Resumed, Start};
+use crate::readers::{Asked, Fetched, Readers};
 use crate::session::{Context, Fate, Opened, Session};
 use damso_chat::hub::{self, Answer, Ending, Input, SessionId};
-use damso_protocol::v1::server;
-use damso_protocol::{RoomId, UserId};
+use damso_protocol::RoomId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::{SocketAddr, TcpStream};
@@ -48,8 +47,8 @@ pub enum ToShard {
     Typing {
         /// Where.
         room: RoomId,
-        /// Who.
-        user: UserId,
+        /// Who and where, as damso.v1 says it: written once for all shards.
+        text: Arc<str>,
     },
     /// Something for one session: the answer to its request of that id, or 0.
     Answer(SessionId, u64, Answer),
@@ -263,11 +262,7 @@ impl Shard {
                     self.feeds.unsubscribe(id.slot, &room, outlet);
                 }
             }
-            ToShard::Typing { room, user } => {
-                let typing = server::Typing { room: room.clone(), user };
-                let text = v1::json(&server::ServerMessage::Typing(typing));
-                self.feeds.mention(&room, &text, outlet);
-            }
+            ToShard::Typing { room, text } => self.feeds.mention(&room, &text, outlet),
             ToShard::Answer(id, asked, answer) => {
                 let context = self.context.clone();
                 let slow = self.entries.get(id.slot as usize);
@@ -383,12 +378,10 @@ impl Shard {
             self.judge(slot);
         }
         self.touched = touched;
-        self.readers.ask(self.feeds.take_wanted().into_iter().filter_map(|wanted| {
-            let generation = self.entries.get(wanted.slot as usize)?.generation;
-            let session = SessionId { shard: self.index, slot: wanted.slot, generation };
-            let feed::Wanted { room, after, to, .. } = wanted;
-            Some(Job::Events { session, room, after, to })
-        }));
+        self.readers.ask_for(self.feeds.take_wanted(), |slot| {
+            let generation = self.entries.get(slot as usize)?.generation;
+            Some(SessionId { shard: self.index, slot, generation })
+        });
     }
 
     /// What the engine is to do with sockets, since it was asked last. A slot whose fate is

@@ -242,19 +242,23 @@ impl Hub {
         let (send_rate, command_rate) = (self.send_rate(), self.command_rate());
         // `handle` looked the session up.
         let Some(asker) = self.sessions.get_mut(&session) else { return Ok(Admitted::Done) };
+        let limited = |retry| Refusal::RateLimited { retry };
+        let mut purse = None;
         if asker.way != Way::Operator {
-            let limited = |retry| Refusal::RateLimited { retry };
-            let purse = self.presence.purse(&asker.author.user, send_rate, command_rate, now);
-            purse.commands.take(command_rate, now).map_err(limited)?;
+            let own = self.presence.purse(&asker.author.user, send_rate, command_rate, now);
+            own.commands.take(command_rate, now).map_err(limited)?;
             if request.is_the_operators() {
                 return Err(Refusal::Forbidden);
             }
-            if let Request::Say { text, .. } = &request {
-                check_text(text, &self.limits)?;
+            purse = Some(own);
+        }
+        if let Request::Say { text, .. } = &request {
+            check_text(text, &self.limits)?;
+            if let Some(purse) = purse {
                 purse.sends.take(send_rate, now).map_err(limited)?;
             }
-            asker.refused = 0;
         }
+        asker.refused = 0;
         match request {
             Request::Listen { room } => self.listen(session, &room)?,
             Request::Open { room, after, limit, max } => {
@@ -265,7 +269,6 @@ impl Hub {
                 self.answer(session, id, Answer::Done);
             }
             Request::Say { room, nonce, text, reply } => {
-                check_text(&text, &self.limits)?;
                 let command = Command::Send { room, nonce, text, reply };
                 return Ok(Admitted::ForLog(command, Asked::Say));
             }
