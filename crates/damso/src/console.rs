@@ -83,7 +83,10 @@ const COMMANDS: &[Command] = &[
             let (who, minutes) = with_minutes(rest)?;
             // A ban of no time is none.
             let minutes = (minutes != Some(0)).then_some(minutes)?;
-            Some(Order::Ask(Request::Ban { address: address(who)?, minutes }))
+            Some(Order::Ask(Request::Record(damso_chat::Command::Ban {
+                address: address(who)?,
+                minutes,
+            })))
         },
     },
     Command {
@@ -91,7 +94,11 @@ const COMMANDS: &[Command] = &[
         arguments: "ADDRESS",
         right: Role::Operator,
         help: ("lets an address in again", "차단을 풉니다"),
-        read: |rest| Some(Order::Ask(Request::Unban { address: address(rest)? })),
+        read: |rest| {
+            Some(Order::Ask(Request::Record(damso_chat::Command::Unban {
+                address: address(rest)?,
+            })))
+        },
     },
     Command {
         name: "mute",
@@ -473,9 +480,12 @@ mod tests {
         assert_eq!(order("/kick 127.0.0.1"), ask(Request::Kick { whom: Whom::Address(local) }));
         assert_eq!(
             order("/ban 127.0.0.1:5000 30"),
-            ask(Request::Ban { address: local, minutes: Some(30) })
+            ask(Request::Record(damso_chat::Command::Ban { address: local, minutes: Some(30) }))
         );
-        assert_eq!(order("/unban ::ffff:127.0.0.1"), ask(Request::Unban { address: local }));
+        assert_eq!(
+            order("/unban ::ffff:127.0.0.1"),
+            ask(Request::Record(damso_chat::Command::Unban { address: local }))
+        );
         assert_eq!(
             order("/mute 127.0.0.1"),
             ask(Request::Mute { whom: Whom::Address(local), minutes: None })

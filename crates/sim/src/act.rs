@@ -4,7 +4,7 @@ use crate::peer::Line;
 use crate::world::{Action, Phase, World};
 use damso_chat::hub::{Request, Whom};
 use damso_chat::state::{History, Kind, Post};
-use damso_chat::{Member, Setting};
+use damso_chat::{Command, Member, Setting};
 use damso_protocol::v1::ChangeOp;
 use damso_protocol::v1::client::Anchor;
 use damso_protocol::{Nonce, RoomId, UserId};
@@ -200,22 +200,22 @@ impl World {
             let history = if self.rng.chance(500) { History::All } else { History::Joining };
             let nonce = self.rng.chance(500).then(|| self.nonce());
             let members = if self.rng.chance(700) { vec![other] } else { Vec::new() };
-            let request = Request::Create { kind, name, members, history, nonce };
+            let request = Request::Record(Command::Create { kind, name, members, history, nonce });
             return self.ask(person, request, None);
         }
         let room = self.rng.pick(&own).cloned().unwrap_or_else(RoomId::lobby);
         let request = match self.rng.below(12) {
-            0..4 => Request::Admit { room, user: other },
+            0..4 => Request::Record(Command::Admit { room, user: other }),
             4..6 => {
                 // Somebody comes into a room that it knows of, or doesn't.
                 let room = self.rng.pick(&all).cloned().unwrap_or(room);
-                Request::Admit { room, user: me }
+                Request::Record(Command::Admit { room, user: me })
             }
-            6..9 => Request::Remove { room, user: other },
-            9 => Request::Remove { room, user: me },
+            6..9 => Request::Record(Command::Remove { room, user: other }),
+            9 => Request::Record(Command::Remove { room, user: me }),
             10 => {
                 let member = if self.rng.chance(500) { Member::Owner } else { Member::Member };
-                Request::Appoint { room, user: other, member }
+                Request::Record(Command::Appoint { room, user: other, member })
             }
             _ => {
                 let number = self.rng.below(100);
@@ -226,7 +226,7 @@ impl World {
                     85..92 => Setting::Post(Post::Owners),
                     _ => Setting::Archived(number.is_multiple_of(2)),
                 };
-                Request::Set { room, setting }
+                Request::Record(Command::Set { room, setting })
             }
         };
         self.ask(person, request, None);
@@ -314,8 +314,8 @@ impl World {
                 Request::Say { room: RoomId::lobby(), nonce: None, text, reply: None }
             }
             3..5 => Request::Kick { whom: Whom::Name(name) },
-            5 => Request::Ban { address, minutes },
-            6 => Request::Unban { address },
+            5 => Request::Record(Command::Ban { address, minutes }),
+            6 => Request::Record(Command::Unban { address }),
             7 => Request::Mute { whom: Whom::Name(name), minutes },
             _ => Request::Unmute { whom: Whom::Name(name) },
         };
@@ -397,7 +397,7 @@ impl World {
         for person in 0..self.people.len() {
             let address = self.people[person].address;
             if self.ages[self.age].state.has_ban(address) {
-                self.operate(Request::Unban { address });
+                self.operate(Request::Record(Command::Unban { address }));
             }
         }
     }

@@ -1,9 +1,7 @@
 //! What moves the hub.
 
 use super::{SessionId, Who};
-use crate::command::Setting;
-use crate::event::{Member, Op};
-use crate::state::{History, Kind};
+use crate::command::Command;
 use damso_protocol::{Nonce, RoomId, UserId};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -72,24 +70,9 @@ pub enum Request {
         /// The message it answers.
         reply: Option<u64>,
     },
-    /// Change a message.
-    Change {
-        /// The message's room.
-        room: RoomId,
-        /// The message.
-        m: u64,
-        /// What the author calls the change.
-        nonce: Nonce,
-        /// What changes.
-        op: Op,
-    },
-    /// The asker has read a room so far.
-    Read {
-        /// Which room.
-        room: RoomId,
-        /// The last `seq` read.
-        seq: u64,
-    },
+    /// Have something recorded that the log judges as it is asked. Messages come by
+    /// [`Request::Say`], and nobody registers but by a hello.
+    Record(Command),
     /// A page of messages.
     History {
         /// Of which room.
@@ -116,49 +99,6 @@ pub enum Request {
         /// Which.
         room: RoomId,
     },
-    /// Make a room.
-    Create {
-        /// What kind.
-        kind: Kind,
-        /// Its name; direct messages have none.
-        name: Option<Arc<str>>,
-        /// Who else is in it from the start.
-        members: Vec<UserId>,
-        /// What those see who come later.
-        history: History,
-        /// What the maker calls it.
-        nonce: Option<Nonce>,
-    },
-    /// Let somebody into a room; oneself: join.
-    Admit {
-        /// Which room.
-        room: RoomId,
-        /// Whom.
-        user: UserId,
-    },
-    /// Take somebody out of a room; oneself: leave.
-    Remove {
-        /// Which room.
-        room: RoomId,
-        /// Whom.
-        user: UserId,
-    },
-    /// Change what a member may do.
-    Appoint {
-        /// Which room.
-        room: RoomId,
-        /// Whom.
-        user: UserId,
-        /// What it is from now on.
-        member: Member,
-    },
-    /// Change a room itself.
-    Set {
-        /// Which room.
-        room: RoomId,
-        /// What changes.
-        setting: Setting,
-    },
     /// Who is here? The operator's.
     Who,
     /// Figures. The operator's.
@@ -167,18 +107,6 @@ pub enum Request {
     Kick {
         /// Whose.
         whom: Whom,
-    },
-    /// Keep an address out and end its connections. The operator's.
-    Ban {
-        /// Which.
-        address: IpAddr,
-        /// For how long; none: for good.
-        minutes: Option<u64>,
-    },
-    /// Let an address in again. The operator's.
-    Unban {
-        /// Which.
-        address: IpAddr,
     },
     /// Let somebody read but not write. The operator's.
     Mute {
@@ -202,8 +130,7 @@ impl Request {
             Self::Who
                 | Self::Stats
                 | Self::Kick { .. }
-                | Self::Ban { .. }
-                | Self::Unban { .. }
+                | Self::Record(Command::Ban { .. } | Command::Unban { .. })
                 | Self::Mute { .. }
                 | Self::Unmute { .. }
         )

@@ -272,18 +272,9 @@ impl Hub {
                 let command = Command::Send { room, nonce, text, reply };
                 return Ok(Admitted::ForLog(command, Asked::Say));
             }
-            Request::Change { room, m, nonce, op } => {
-                match &op {
-                    Op::Edit(Some(text)) => check_text(text, &self.limits)?,
-                    Op::Edit(None) => return Err(Refusal::BadField("text")),
-                    Op::React(emoji) | Op::Unreact(emoji) => check_emoji(emoji)?,
-                    Op::Delete | Op::Pin | Op::Unpin => {}
-                }
-                let command = Command::Change { room, m, nonce, op };
-                return Ok(Admitted::ForLog(command, Asked::Change));
-            }
-            Request::Read { room, seq } => {
-                return Ok(Admitted::ForLog(Command::Read { room, seq }, Asked::Act));
+            Request::Record(command) => {
+                let asked = self.check(&command)?;
+                return Ok(Admitted::ForLog(command, asked));
             }
             Request::History { room, part, limit } => {
                 return self.history(session, id, room, part, limit);
@@ -300,29 +291,6 @@ impl Hub {
             Request::Room { room } => {
                 let details = self.room_details(&self.sessions[&session].author.user, &room)?;
                 self.answer(session, id, Answer::Room(Box::new(details)));
-            }
-            Request::Create { kind, name, members, history, nonce } => {
-                let command = Command::Create { kind, name, members, history, nonce };
-                return Ok(Admitted::ForLog(command, Asked::Create));
-            }
-            Request::Admit { room, user } => {
-                return Ok(Admitted::ForLog(Command::Admit { room, user }, Asked::Act));
-            }
-            Request::Remove { room, user } => {
-                return Ok(Admitted::ForLog(Command::Remove { room, user }, Asked::Act));
-            }
-            Request::Appoint { room, user, member } => {
-                let command = Command::Appoint { room, user, member };
-                return Ok(Admitted::ForLog(command, Asked::Act));
-            }
-            Request::Set { room, setting } => {
-                return Ok(Admitted::ForLog(Command::Set { room, setting }, Asked::Act));
-            }
-            Request::Ban { address, minutes } => {
-                return Ok(Admitted::ForLog(Command::Ban { address, minutes }, Asked::Administer));
-            }
-            Request::Unban { address } => {
-                return Ok(Admitted::ForLog(Command::Unban { address }, Asked::Administer));
             }
             Request::Mute { whom, minutes } => {
                 let command = Command::Mute { target: self.target(whom)?, minutes };
@@ -359,6 +327,33 @@ impl Hub {
             }
         }
         Ok(Admitted::Done)
+    }
+
+    /// Checks what is to be recorded as it is asked; what its answer will depend on.
+    fn check(&self, command: &Command) -> Result<Asked, Refusal> {
+        match command {
+            Command::Change { op, .. } => {
+                match op {
+                    Op::Edit(Some(text)) => check_text(text, &self.limits)?,
+                    Op::Edit(None) => return Err(Refusal::BadField("text")),
+                    Op::React(emoji) | Op::Unreact(emoji) => check_emoji(emoji)?,
+                    Op::Delete | Op::Pin | Op::Unpin => {}
+                }
+                Ok(Asked::Change)
+            }
+            Command::Create { .. } => Ok(Asked::Create),
+            Command::Ban { .. } | Command::Unban { .. } => Ok(Asked::Administer),
+            Command::Admit { .. }
+            | Command::Remove { .. }
+            | Command::Appoint { .. }
+            | Command::Set { .. }
+            | Command::Read { .. } => Ok(Asked::Act),
+            // These have ways of their own, with checks of their own.
+            Command::Register { .. }
+            | Command::Send { .. }
+            | Command::Mute { .. }
+            | Command::Unmute { .. } => Err(Refusal::Forbidden),
+        }
     }
 
     /// Whom a mute is about: a guest who is here, or an address.

@@ -198,7 +198,7 @@ fn a_ban_ends_every_connection_of_the_address_and_refuses_new_ones_until_it_is_o
     let [a, b] = [scene.guest(1, "10.0.0.1:1"), scene.guest(2, "10.0.0.1:2")];
     let other = scene.guest(3, "10.0.0.2:1");
     let address = "10.0.0.1".parse().unwrap();
-    let outputs = scene.ask(operator, Request::Ban { address, minutes: Some(5) });
+    let outputs = scene.ask(operator, Request::Record(Command::Ban { address, minutes: Some(5) }));
     for session in [a, b] {
         assert!(outputs.contains(&Output::Close { session, ending: Ending::Banned }));
     }
@@ -362,10 +362,10 @@ fn who_comes_in_is_shown_nothing_from_before() {
     let ((a, _), (b, user)) = (keyed(&mut scene, 1), keyed(&mut scene, 2));
     let (room, history) = (RoomId::new("r1"), History::Joining);
     let (kind, name, members) = (Kind::Public, Some("here".into()), Vec::new());
-    scene.ask(a, Request::Create { kind, name, members, history, nonce: None });
+    scene.ask(a, Request::Record(Command::Create { kind, name, members, history, nonce: None }));
     let (nonce, text, reply) = (None, "@room 비밀번호는 1234".into(), None);
     scene.ask(a, Request::Say { room: room.clone(), nonce, text, reply });
-    scene.ask(a, Request::Admit { room: room.clone(), user });
+    scene.ask(a, Request::Record(Command::Admit { room: room.clone(), user }));
     let bumped = later(&mut scene, 1_000).into_iter().find_map(|output| match output {
         Output::Answer { session, answer: Answer::Bumped { rooms, preview }, .. } => {
             (session == b).then_some((rooms, preview))

@@ -5,7 +5,7 @@ use super::{Reply, Said, shown, wire};
 use crate::lang::Lang;
 use crate::session::Context;
 use damso_chat::hub::{Answer, Ending, Opened, Part, Request, Who};
-use damso_chat::{KeyHash, Op, Refusal};
+use damso_chat::{Command, KeyHash, Op, Refusal};
 use damso_protocol::RoomId;
 use damso_protocol::v1::client::{self, Anchor, Head};
 use damso_protocol::v1::server::{self, Failure, ServerMessage};
@@ -174,11 +174,11 @@ impl Talk {
                     ChangeOp::Pin => Op::Pin,
                     ChangeOp::Unpin => Op::Unpin,
                 };
-                Request::Change { room, m, nonce, op }
+                Request::Record(Command::Change { room, m, nonce, op })
             }
             "read" => {
                 let client::Read { room, seq, .. } = self.fields(text, id)?;
-                Request::Read { room, seq }
+                Request::Record(Command::Read { room, seq })
             }
             "history" => {
                 let asked: client::History = self.fields(text, id)?;

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use damso_chat::hub::{Answer, Part, Request, RoomDetails, RoomEntry};
 use damso_chat::state::{History, Kind, Post};
-use damso_chat::{KeyHash, Member, Refusal, Setting};
+use damso_chat::{Command, KeyHash, Member, Refusal, Setting};
 use damso_protocol::v1::server;
 use damso_protocol::{Nonce, RoomId, UserId, name};
 use desk::Told;
@@ -248,7 +248,8 @@ async fn create(asker: Asker, Body(body): Body) -> Result<Response, Problem> {
     let name = new.name.as_deref().map(name::room).transpose();
     let name = name.map_err(|bad| Problem::of(Refusal::BadName(bad)))?.map(Arc::from);
     let members = new.members;
-    let request = Request::Create { kind, name, members, history, nonce: new.nonce };
+    let request =
+        Request::Record(Command::Create { kind, name, members, history, nonce: new.nonce });
     let Told::Answer(Answer::Created { room, existed }) = asker.ask(request).await? else {
         return Err(Problem::internal());
     };
@@ -297,7 +298,7 @@ async fn set(asker: Asker, At(room): At<String>, Body(body): Body) -> Result<Sta
         return Err(Problem::of(Refusal::BadField("name, topic, post, archived")));
     }
     for setting in settings {
-        asker.act(Request::Set { room: room.clone(), setting }).await?;
+        asker.act(Request::Record(Command::Set { room: room.clone(), setting })).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -306,14 +307,18 @@ async fn admit(
     asker: Asker,
     At((room, user)): At<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    asker.act(Request::Admit { room: RoomId::new(room), user: UserId::new(user) }).await
+    asker
+        .act(Request::Record(Command::Admit { room: RoomId::new(room), user: UserId::new(user) }))
+        .await
 }
 
 async fn remove(
     asker: Asker,
     At((room, user)): At<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    asker.act(Request::Remove { room: RoomId::new(room), user: UserId::new(user) }).await
+    asker
+        .act(Request::Record(Command::Remove { room: RoomId::new(room), user: UserId::new(user) }))
+        .await
 }
 
 #[derive(Deserialize)]
@@ -338,7 +343,7 @@ async fn appoint(
         NewRole::Owner => Member::Owner,
     };
     let (room, user) = (RoomId::new(room), UserId::new(user));
-    asker.act(Request::Appoint { room, user, member }).await
+    asker.act(Request::Record(Command::Appoint { room, user, member })).await
 }
 
 #[derive(Deserialize)]
