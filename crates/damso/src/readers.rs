@@ -104,7 +104,8 @@ impl FetchedPage {
 /// A page without the number of a request.
 #[derive(Serialize)]
 pub struct PageReply {
-    messages: Vec<PageMessage>,
+    /// Its messages.
+    pub messages: Vec<PageMessage>,
     asof: u64,
     first: u64,
     more: bool,

@@ -92,6 +92,8 @@ pub enum Request {
         /// Where.
         room: RoomId,
     },
+    /// Who the asker is.
+    Me,
     /// The asker's rooms, and those it could join.
     Rooms,
     /// One room, with its members.

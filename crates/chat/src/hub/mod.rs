@@ -284,6 +284,10 @@ impl Hub {
                 self.answer(session, id, Answer::Online(online));
             }
             Request::Typing { room } => self.typing(session, room, now)?,
+            Request::Me => {
+                let Author { user, name, .. } = self.sessions[&session].author.clone();
+                self.answer(session, id, Answer::Me { user, name });
+            }
             Request::Rooms => {
                 let (own, others) = self.room_lists(&self.sessions[&session].author.user);
                 self.answer(session, id, Answer::Rooms { own, others });

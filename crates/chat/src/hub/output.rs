@@ -157,6 +157,13 @@ pub enum Answer {
     },
     /// Who of the watched is here.
     Online(Vec<UserId>),
+    /// Who the asker is.
+    Me {
+        /// Its id.
+        user: UserId,
+        /// How it is shown.
+        name: Arc<str>,
+    },
     /// Rooms: the asker's own, and those it could join.
     Rooms {
         /// Its own.

@@ -2,45 +2,61 @@
 //! its own in the hub, with the same rights, rates and repetition as one of a WebSocket; nothing is
 //! decided here.
 
+mod describe;
 mod desk;
+mod messages;
 mod problem;
+mod rooms;
+mod schema;
 
 pub use desk::Desk;
 
 use super::Peer;
-use crate::dialect::{v1, wire};
+use crate::dialect::v1;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
-use damso_chat::hub::{Answer, Part, Request, RoomDetails, RoomEntry};
-use damso_chat::state::{History, Kind, Post};
-use damso_chat::{Command, KeyHash, Member, Refusal, Setting};
-use damso_protocol::v1::server;
-use damso_protocol::{Nonce, RoomId, UserId, name};
+use axum::routing::get;
+use damso_chat::hub::{Answer, Request};
+use damso_chat::{KeyHash, Refusal};
+use damso_protocol::v1::NUMBER_MAX;
+use damso_protocol::{Limits, Nonce};
 use desk::Told;
 use problem::Problem;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The longest body of a request, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How long a body may take: who sends none has one of the few places of HTTP's connections.
 const BODY_MAX: Duration = Duration::from_secs(10);
 
-/// The routes, from `/api/v1` on.
-pub fn router(desk: Arc<Desk>) -> Router {
-    Router::new()
-        .route("/rooms", get(rooms).post(create))
-        .route("/rooms/{room}", get(room).patch(set))
-        .route("/rooms/{room}/members/{user}", put(admit).delete(remove).patch(appoint))
-        .route("/rooms/{room}/messages", get(messages).post(send))
+/// The routes, from `/api/v1` on, and what is told of them at `/api/v1/openapi.json`.
+pub fn router(desk: Arc<Desk>, limits: &Limits) -> Router {
+    let (router, description) = OpenApiRouter::with_openapi(describe::beginning())
+        .routes(routes!(me))
+        .routes(routes!(rooms::list, rooms::create))
+        .routes(routes!(rooms::one, rooms::set))
+        .routes(routes!(rooms::admit, rooms::remove, rooms::appoint))
+        .routes(routes!(rooms::read_up_to))
+        .routes(routes!(messages::page, messages::send))
+        .routes(routes!(messages::one, messages::edit, messages::delete))
+        .routes(routes!(messages::react, messages::unreact))
+        .routes(routes!(messages::pin, messages::unpin))
+        .split_for_parts();
+    let description: Bytes = describe::complete(description, limits).into();
+    let describe = get(move || async move {
+        ([(header::CONTENT_TYPE, "application/json")], description).into_response()
+    });
+    router
+        .route("/openapi.json", describe)
         .fallback(|| async { Problem::of(Refusal::NotFound) })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -88,6 +104,79 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
     }
 }
 
+/// What a query asks for.
+struct Asked<T>(T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(rejection) => Err(Problem::of_field(&rejection.body_text())),
+        }
+    }
+}
+
+/// What the asker calls a change that has no body: the header `Idempotency-Key`. A change of this
+/// kind may be repeated without one, since what is so already is not done again.
+struct Called(Nonce);
+
+impl<S: Send + Sync> FromRequestParts<S> for Called {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match idempotency_key(&parts.headers)? {
+            Some(nonce) => Ok(Self(nonce)),
+            None => Ok(Self(Nonce::new(random()?))),
+        }
+    }
+}
+
+/// The header `Idempotency-Key`, with or without quotes.
+fn idempotency_key(headers: &axum::http::HeaderMap) -> Result<Option<Nonce>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let value = std::str::from_utf8(value.as_bytes()).unwrap_or_default();
+    let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let nonce = Nonce::new(bare.unwrap_or(value));
+    if !nonce.is_well_formed() {
+        return Err(Problem::of(Refusal::BadField("Idempotency-Key")));
+    }
+    Ok(Some(nonce))
+}
+
+/// 256 random bits, in 43 characters that may stand in a URL.
+fn random() -> Result<String, Problem> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut bytes = [0; 33];
+    getrandom::fill(&mut bytes[..32]).map_err(|_| Problem::of(Refusal::Unavailable))?;
+    let mut text = String::with_capacity(44);
+    for three in bytes.chunks_exact(3) {
+        let bits = u32::from_be_bytes([0, three[0], three[1], three[2]]);
+        text.extend([18, 12, 6, 0].map(|down| char::from(DIGITS[(bits >> down & 63) as usize])));
+    }
+    // The last byte is padding.
+    text.pop();
+    Ok(text)
+}
+
+/// A number of the protocol: no larger than what every JSON reader holds exactly.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u64")]
+struct Number(u64);
+
+impl TryFrom<u64> for Number {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Self, String> {
+        if number <= NUMBER_MAX {
+            Ok(Self(number))
+        } else {
+            Err(format!("{number} is more than {NUMBER_MAX}"))
+        }
+    }
+}
+
 /// A request's body.
 struct Body(Bytes);
 
@@ -114,292 +203,21 @@ impl Asker {
     }
 }
 
-/// A room of the asker's list.
-#[derive(Serialize)]
-struct Listed {
-    #[serde(flatten)]
-    entry: server::RoomEntry,
-    topic: Arc<str>,
-    archived: bool,
-}
-
-/// A room that the asker isn't in, and could join.
-#[derive(Serialize)]
-struct Found {
-    id: RoomId,
+#[derive(Serialize, utoipa::ToSchema)]
+struct Me {
+    /// The user's id.
+    #[schema(value_type = String)]
+    user: damso_protocol::UserId,
+    /// How it is shown.
+    #[schema(value_type = String)]
     name: Arc<str>,
-    kind: server::Kind,
-    topic: Arc<str>,
 }
 
-#[derive(Serialize)]
-struct Lists {
-    rooms: Vec<Listed>,
-    others: Vec<Found>,
-}
-
-#[derive(Serialize)]
-struct Person {
-    user: UserId,
-    name: Arc<str>,
-    role: server::Role,
-}
-
-#[derive(Serialize)]
-struct Detailed {
-    #[serde(flatten)]
-    room: Shape,
-    members: Vec<Person>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Shape {
-    Listed(Listed),
-    Found(Found),
-}
-
-fn listed(entry: &RoomEntry) -> Listed {
-    Listed { entry: wire::room(entry), topic: entry.topic.clone(), archived: entry.archived }
-}
-
-fn found(entry: &RoomEntry) -> Found {
-    let RoomEntry { id, name, topic, .. } = entry;
-    let kind = wire::kind(entry.kind);
-    Found { id: id.clone(), name: name.clone(), kind, topic: topic.clone() }
-}
-
-async fn rooms(asker: Asker) -> Result<Response, Problem> {
-    let Told::Answer(Answer::Rooms { own, others }) = asker.ask(Request::Rooms).await? else {
-        return Err(Problem::internal());
-    };
-    let rooms = own.iter().map(listed).collect();
-    let others = others.iter().map(found).collect();
-    Ok(json(StatusCode::OK, &Lists { rooms, others }))
-}
-
-async fn room(asker: Asker, At(room): At<String>) -> Result<Response, Problem> {
-    let room = RoomId::new(room);
-    let Told::Answer(Answer::Room(details)) = asker.ask(Request::Room { room }).await? else {
-        return Err(Problem::internal());
-    };
-    let RoomDetails { entry, members } = *details;
-    let person = |(user, name, role): (UserId, Arc<str>, Member)| Person {
-        user,
-        name,
-        role: wire::role(Some(role)),
-    };
-    let is_member = entry.role.is_some();
-    let room = if is_member { Shape::Listed(listed(&entry)) } else { Shape::Found(found(&entry)) };
-    // Who is in a room is its members' to know.
-    let members = members.into_iter().filter(|_| is_member).map(person).collect();
-    Ok(json(StatusCode::OK, &Detailed { room, members }))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum NewKind {
-    Public,
-    Private,
-    Direct,
-    Announcement,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum NewHistory {
-    /// A private room's members see what was said since they came, a public one's all of it.
-    #[default]
-    Default,
-    All,
-    Joining,
-}
-
-#[derive(Deserialize)]
-struct NewRoom {
-    kind: NewKind,
-    name: Option<String>,
-    #[serde(default)]
-    members: Vec<UserId>,
-    #[serde(default)]
-    history: NewHistory,
-    nonce: Option<Nonce>,
-}
-
-#[derive(Serialize)]
-struct Created {
-    id: RoomId,
-}
-
-async fn create(asker: Asker, Body(body): Body) -> Result<Response, Problem> {
-    let new: NewRoom = read(&body)?;
-    check_nonce(new.nonce.as_ref())?;
-    let kind = match new.kind {
-        NewKind::Public => Kind::Public,
-        NewKind::Private => Kind::Private,
-        NewKind::Direct => Kind::Direct,
-        NewKind::Announcement => Kind::Announcement,
-    };
-    let history = match (new.history, kind) {
-        (NewHistory::All, _) => History::All,
-        (NewHistory::Joining, _) | (NewHistory::Default, Kind::Private) => History::Joining,
-        (NewHistory::Default, _) => History::All,
-    };
-    let name = new.name.as_deref().map(name::room).transpose();
-    let name = name.map_err(|bad| Problem::of(Refusal::BadName(bad)))?.map(Arc::from);
-    let members = new.members;
-    let request =
-        Request::Record(Command::Create { kind, name, members, history, nonce: new.nonce });
-    let Told::Answer(Answer::Created { room, existed }) = asker.ask(request).await? else {
-        return Err(Problem::internal());
-    };
-    let status = if existed { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(json(status, &Created { id: room }))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum NewPost {
-    Everybody,
-    Owners,
-}
-
-#[derive(Deserialize)]
-struct Settings {
-    name: Option<String>,
-    topic: Option<String>,
-    post: Option<NewPost>,
-    archived: Option<bool>,
-}
-
-async fn set(asker: Asker, At(room): At<String>, Body(body): Body) -> Result<StatusCode, Problem> {
-    let room = RoomId::new(room);
-    let asked: Settings = read(&body)?;
-    let bad_name = |bad| Problem::of(Refusal::BadName(bad));
-    let mut settings = Vec::new();
-    if let Some(name) = asked.name {
-        settings.push(Setting::Name(name::room(&name).map_err(bad_name)?.into()));
-    }
-    if let Some(topic) = asked.topic {
-        settings.push(Setting::Topic(name::topic(&topic).map_err(bad_name)?.into()));
-    }
-    if let Some(post) = asked.post {
-        settings.push(Setting::Post(match post {
-            NewPost::Everybody => Post::Everybody,
-            NewPost::Owners => Post::Owners,
-        }));
-    }
-    if let Some(archived) = asked.archived {
-        // An archived room takes no other change, so it is opened first and closed last.
-        let at = if archived { settings.len() } else { 0 };
-        settings.insert(at, Setting::Archived(archived));
-    }
-    if settings.is_empty() {
-        return Err(Problem::of(Refusal::BadField("name, topic, post, archived")));
-    }
-    for setting in settings {
-        asker.act(Request::Record(Command::Set { room: room.clone(), setting })).await?;
-    }
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn admit(
-    asker: Asker,
-    At((room, user)): At<(String, String)>,
-) -> Result<StatusCode, Problem> {
-    asker
-        .act(Request::Record(Command::Admit { room: RoomId::new(room), user: UserId::new(user) }))
-        .await
-}
-
-async fn remove(
-    asker: Asker,
-    At((room, user)): At<(String, String)>,
-) -> Result<StatusCode, Problem> {
-    asker
-        .act(Request::Record(Command::Remove { room: RoomId::new(room), user: UserId::new(user) }))
-        .await
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum NewRole {
-    Member,
-    Owner,
-}
-
-#[derive(Deserialize)]
-struct Appointment {
-    role: NewRole,
-}
-
-async fn appoint(
-    asker: Asker,
-    At((room, user)): At<(String, String)>,
-    Body(body): Body,
-) -> Result<StatusCode, Problem> {
-    let member = match read::<Appointment>(&body)?.role {
-        NewRole::Member => Member::Member,
-        NewRole::Owner => Member::Owner,
-    };
-    let (room, user) = (RoomId::new(room), UserId::new(user));
-    asker.act(Request::Record(Command::Appoint { room, user, member })).await
-}
-
-#[derive(Deserialize)]
-struct Where {
-    before: Option<u64>,
-    after: Option<u64>,
-    around: Option<u64>,
-    at: Option<u64>,
-    limit: Option<u32>,
-}
-
-async fn messages(
-    asker: Asker,
-    At(room): At<String>,
-    place: Result<Query<Where>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let bad = || Problem::of(Refusal::BadField("before, after, around, at, limit"));
-    let Query(place) = place.map_err(|_| bad())?;
-    let part = match (place.before, place.after, place.around, place.at) {
-        (None, None, None, None) => Part::Newest,
-        (Some(m), None, None, None) => Part::Before(m),
-        (None, Some(m), None, None) => Part::After(m),
-        (None, None, Some(m), None) => Part::Around(m),
-        (None, None, None, Some(at)) => Part::At(at),
-        _ => return Err(bad()),
-    };
-    let limit = v1::page_limit(place.limit);
-    let request = Request::History { room: RoomId::new(room), part, limit };
-    match asker.ask(request).await? {
-        Told::Page(page) => {
-            let page = page.into_wire().map_err(Problem::of_answer)?;
-            Ok(json(StatusCode::OK, &page))
-        }
-        Told::Answer(_) => Err(Problem::internal()),
-    }
-}
-
-#[derive(Deserialize)]
-struct NewMessage {
-    nonce: Nonce,
-    text: Arc<str>,
-    reply: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Said {
-    m: u64,
-    at: u64,
-}
-
-async fn send(asker: Asker, At(room): At<String>, Body(body): Body) -> Result<Response, Problem> {
-    let NewMessage { nonce, text, reply } = read(&body)?;
-    check_nonce(Some(&nonce))?;
-    let request = Request::Say { room: RoomId::new(room), nonce: Some(nonce), text, reply };
-    match asker.ask(request).await? {
-        Told::Answer(Answer::Said { m, at }) => Ok(json(StatusCode::OK, &Said { m, at })),
+/// Whose key it is.
+#[utoipa::path(get, path = "/me", tag = "users", responses((status = 200, body = Me)))]
+async fn me(asker: Asker) -> Result<Response, Problem> {
+    match asker.ask(Request::Me).await? {
+        Told::Answer(Answer::Me { user, name }) => Ok(json(StatusCode::OK, &Me { user, name })),
         _ => Err(Problem::internal()),
     }
 }

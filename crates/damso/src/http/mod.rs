@@ -126,7 +126,7 @@ pub async fn serve(
     desk: Arc<api::Desk>,
 ) {
     let shards = Arc::new(Shards { handles, next: AtomicUsize::new(0) });
-    let (places, router) = (Arc::new(Places::default()), pages::router(desk));
+    let (places, router) = (Arc::new(Places::default()), pages::router(desk, &context.limits));
     while let Some((newcomer, received)) = queue.0.recv().await {
         let peer = newcomer.peer;
         let Some(place) = places.take(peer.ip().to_canonical()) else {

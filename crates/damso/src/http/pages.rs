@@ -6,6 +6,7 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use damso_protocol::Limits;
 use std::sync::Arc;
 
 /// The page may load and run only what this server gives it, and talk only to it.
@@ -36,9 +37,9 @@ const ASSETS: &[(&str, &str, &str)] = assets! {
 };
 
 /// The pages, and the API.
-pub fn router(desk: Arc<api::Desk>) -> Router {
+pub fn router(desk: Arc<api::Desk>, limits: &Limits) -> Router {
     Router::new()
-        .nest("/api/v1", api::router(desk))
+        .nest("/api/v1", api::router(desk, limits))
         .route("/", get(page))
         .route("/plain", get(page))
         .route("/assets/{name}", get(asset))

@@ -1,5 +1,6 @@
 //! damso.v1: what PROTOCOL promises, said and heard as JSON by hand.
 
+mod api;
 mod hello;
 mod hostile;
 mod messages;

@@ -8,17 +8,25 @@ use damso_chat::hub::Answer;
 use damso_protocol::v1::ErrorCode;
 use serde::Serialize;
 
-/// Why a request wasn't done.
-#[derive(Serialize)]
+/// Why a request wasn't done: problem details (RFC 9457).
+#[derive(Serialize, utoipa::ToSchema)]
 pub struct Problem {
     r#type: &'static str,
+    /// What its status is called.
     title: &'static str,
     status: u16,
+    /// Why, for people.
     detail: String,
+    /// Why, for programs: damso.v1's code.
+    #[schema(value_type = String)]
     code: ErrorCode,
+    /// When it may be tried again, in ms from now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry: Option<u64>,
+    /// A name that is free, for `name_taken`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     suggest: Option<String>,
 }
 
@@ -67,6 +75,11 @@ impl Problem {
             _ => (ErrorCode::BadJson, format!("the body is no JSON: {error}")),
         };
         Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// A part of a query that isn't as it has to be.
+    pub fn of_field(what: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::BadField, Lang::En.bad_field(what))
     }
 
     /// A body that wasn't read to its end, for this reason.
