@@ -14,13 +14,14 @@ use crate::session::Context;
 use damso_chat::State;
 use damso_chat::hub::{Hub, Input};
 use damso_protocol::Limits;
-use damso_store::{Folder, Log, Memory, OpenError, Sqlite};
+use damso_store::{Folder, Log, Memory, Migrated, OpenError, Sqlite};
 use damso_websocket as websocket;
 use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use tracing::warn;
 
 /// How many threads read the log back.
 const READERS: usize = 2;
@@ -129,6 +130,14 @@ impl Store {
         let Some(path) = data else { return Ok(Self::Memory(Box::default())) };
         let log = Folder::hold(path).and_then(Sqlite::open);
         let log = log.map_err(|error| Failure::other(error.to_string()))?;
+        if let Some(migrated) = log.migrated() {
+            let Migrated { from, to, copy } = migrated;
+            warn!(
+                "the database was of the format {from} and is of {to} now; as it was before, it \
+                 is in {}",
+                copy.display()
+            );
+        }
         Ok(Self::Disk(Box::new(log)))
     }
 

@@ -10,7 +10,8 @@ mod tests;
 pub use memory::Memory;
 pub use rows::{Ask, Page, Part, ReadError, Rows};
 pub use sqlite::{
-    Checkpointer, Durability, Folder, OpenError, Options, Reader, Sqlite, Verified, VerifyError,
+    Checkpointer, Durability, Folder, Migrated, OpenError, Options, Progress, Reader, Sqlite,
+    Verified, VerifyError,
 };
 
 use damso_chat::{Decision, Entry, Refusal, State};

@@ -7,10 +7,12 @@
 //! owner has to end the process, and the next start reads what is really there.
 
 mod checkpoint;
+mod copy;
 mod error;
 mod folder;
 mod load;
 mod lookup;
+mod migrate;
 mod read;
 mod reading;
 mod schema;
@@ -20,7 +22,9 @@ mod verify;
 mod write;
 
 pub use checkpoint::Checkpointer;
+pub use copy::Progress;
 pub use folder::{Folder, OpenError};
+pub use migrate::Migrated;
 pub use read::Reader;
 pub use verify::{Verified, VerifyError};
 
@@ -68,6 +72,7 @@ pub struct Sqlite {
     writer: Writer,
     bell: Bell,
     options: Options,
+    migrated: Option<Migrated>,
     /// What ended it.
     broken: Option<String>,
 }
@@ -92,7 +97,7 @@ impl Sqlite {
         folder.make_database().map_err(|error| OpenError::file(&path, &error))?;
         let connection = connect(&folder, options).map_err(describe)?;
         connection.busy_timeout(BUSY_MAX).map_err(describe)?;
-        schema::prepare(&connection, &path, options.durability)?;
+        let migrated = schema::prepare(&connection, &path, options.durability)?;
         let epoch = connection
             .query_row("SELECT epoch FROM meta", [], |row| row.get(0))
             .map_err(describe)?;
@@ -109,6 +114,7 @@ impl Sqlite {
             writer,
             bell: Bell::default(),
             options: options.clone(),
+            migrated,
             broken: None,
         })
     }
@@ -116,6 +122,11 @@ impl Sqlite {
     /// Where the log is.
     pub fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    /// What was done to the database of an older damso when it was opened.
+    pub fn migrated(&self) -> Option<&Migrated> {
+        self.migrated.as_ref()
     }
 
     /// The name of this log's life: another one's `seq`s mean something else.

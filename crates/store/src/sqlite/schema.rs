@@ -4,11 +4,12 @@ use super::Durability;
 use super::checkpoint::LENGTH_PAGES_MAX;
 use super::error::Failure;
 use super::folder::OpenError;
+use super::migrate::{self, Migrated};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 
-/// The form of the tables. A newer one is refused.
-const FORMAT: i64 = 1;
+/// The form of the tables. A newer one is refused, an older one is [migrated](super::migrate).
+pub(super) const FORMAT: i64 = 2;
 
 /// `message` and `event` are the log, in the order of `position` over both; the rest is the view,
 /// which could be made from it anew. A room is read in the order of `seq`, so that is the tables'
@@ -19,6 +20,7 @@ const FORMAT: i64 = 1;
 /// - `current`: what has changed of a message; most messages have none.
 /// - `reading`: how far users have read, and which unread messages call them. What their own
 ///   messages say about it is put in now and then: up to the position `meta.readings`.
+/// - `hook`: the webhooks by which programs write into a room. No event tells of them.
 const TABLES: &str = "
 CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -89,6 +91,12 @@ CREATE TABLE kept (
     until INTEGER,
     PRIMARY KEY (kind, target)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE hook (
+    id TEXT PRIMARY KEY,
+    room TEXT NOT NULL,
+    name TEXT NOT NULL,
+    key BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The writer's cache, in KiB: nonces come in no order, and their leaves should be found in memory.
@@ -97,12 +105,13 @@ const CACHE_KIB: i64 = 16 * 1024;
 /// only after a reader that took long.
 pub(super) const WAL_KEPT: u64 = LENGTH_PAGES_MAX * 4096;
 
-/// Sets the writer's connection up and makes the tables if there are none.
+/// Sets the writer's connection up, makes the tables if there are none, and brings older ones up to
+/// date: what was done to them is returned then.
 pub(super) fn prepare(
     connection: &Connection,
     path: &Path,
     durability: Durability,
-) -> Result<(), OpenError> {
+) -> Result<Option<Migrated>, OpenError> {
     let describe = |error: rusqlite::Error| OpenError::database(path, &error);
     let failed = |failure: Failure| OpenError::sentence(path, &failure.to_string());
     let format: i64 =
@@ -122,15 +131,24 @@ pub(super) fn prepare(
                 )));
             }
             set_up(connection, durability).map_err(failed)?;
-            make_tables(connection).map_err(describe)
+            make_tables(connection).map_err(describe)?;
+            Ok(None)
         }
-        FORMAT => set_up(connection, durability).map_err(failed),
-        newer => Err(OpenError(format!(
-            "{} has the format {newer}, and this damso knows up to {FORMAT}; it was written by a \
-             newer one",
-            path.display()
-        ))),
+        FORMAT => set_up(connection, durability).map_err(failed).map(|()| None),
+        1..FORMAT => {
+            set_up(connection, durability).map_err(failed)?;
+            migrate::migrate(connection, path, format).map(Some).map_err(failed)
+        }
+        newer => Err(OpenError(newer_sentence(path, newer))),
     }
+}
+
+pub(super) fn newer_sentence(path: &Path, newer: i64) -> String {
+    format!(
+        "{} has the format {newer}, and this damso knows up to {FORMAT}; it was written by a newer \
+         one",
+        path.display()
+    )
 }
 
 fn set_up(connection: &Connection, durability: Durability) -> Result<(), Failure> {

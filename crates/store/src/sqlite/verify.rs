@@ -53,7 +53,7 @@ impl Sqlite {
     }
 }
 
-fn sound(connection: &Connection) -> Result<(), Failure> {
+pub(super) fn sound(connection: &Connection) -> Result<(), Failure> {
     let word: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if word == "ok" { Ok(()) } else { Err(Failure::Record(word)) }
 }

@@ -1,6 +1,7 @@
 mod agree;
 mod disk;
 mod faults;
+mod formats;
 mod pages;
 mod wal;
 

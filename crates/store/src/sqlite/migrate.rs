@@ -1,0 +1,60 @@
+//! Older tables are brought up to date when they are opened: all steps are one transaction, and
+//! before it the whole database is copied. Whatever ends the process, the folder opens again.
+
+use super::copy;
+use super::error::Failure;
+use super::schema::FORMAT;
+use rusqlite::Connection;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What brings the tables from each format to the next, the first one from 1 to 2.
+const STEPS: [&str; FORMAT as usize - 1] = ["
+CREATE TABLE hook (
+    id TEXT PRIMARY KEY,
+    room TEXT NOT NULL,
+    name TEXT NOT NULL,
+    key BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"];
+
+/// What was done to an older database.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Migrated {
+    /// The format it had.
+    pub from: i64,
+    /// The format it has now.
+    pub to: i64,
+    /// Where it is as it was before. Nobody needs it if all is well, and nobody removes it.
+    pub copy: PathBuf,
+}
+
+/// Brings the database at `path` from `format`, an older one, to the present one.
+pub(super) fn migrate(
+    connection: &Connection,
+    path: &Path,
+    format: i64,
+) -> Result<Migrated, Failure> {
+    let mut copied = OsString::from(path);
+    copied.push(format!(".format-{format}"));
+    let copied = PathBuf::from(copied);
+    let partial = copy::partial(&copied);
+    let kept = copy::copy(connection, &partial, &mut |_| {}).and_then(|()| {
+        copy::publish(&partial, &copied)
+            .map_err(|error| Failure::Record(format!("{}: {error}", copied.display())))
+    });
+    if let Err(failure) = kept {
+        // A full disk shouldn't be filled by what is of no use.
+        let _ = copy::remove(&partial);
+        return Err(Failure::Record(format!(
+            "it is of an older damso, and can't be copied before it is changed ({failure})"
+        )));
+    }
+    let transaction = connection.unchecked_transaction()?;
+    for step in STEPS.iter().skip(format as usize - 1) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()?;
+    Ok(Migrated { from: format, to: FORMAT, copy: copied })
+}
