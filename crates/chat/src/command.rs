@@ -162,6 +162,14 @@ pub enum Command {
         /// Whom.
         target: Target,
     },
+    /// Deletes everything that somebody wrote, a part of the log at a time: each says where to go
+    /// on.
+    Erase {
+        /// Who wrote it.
+        user: UserId,
+        /// From which message on, in the order of rooms and `seq`; none: from the first.
+        from: Option<(RoomId, u64)>,
+    },
 }
 
 /// A command on its way into the log.

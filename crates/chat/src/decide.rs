@@ -46,6 +46,19 @@ pub trait Lookup {
 
     /// How many messages the room had up to `seq`.
     fn messages_up_to(&self, room: &RoomId, seq: u64) -> u64;
+
+    /// What `author` wrote and nobody has deleted, from the message `from` on. Looks at a part of
+    /// the log that doesn't hold others up for long.
+    fn written_by(&self, author: &UserId, from: Option<&(RoomId, u64)>) -> Written;
+}
+
+/// Messages of one author in a part of the log.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Written {
+    /// The messages, in the order of rooms (by id) and `seq`.
+    pub messages: Vec<(RoomId, u64)>,
+    /// Where the part ended; none: at the log's end.
+    pub next: Option<(RoomId, u64)>,
 }
 
 /// The judge's word.
@@ -64,6 +77,24 @@ pub enum Decision {
     Known(UserId),
     /// These people have a direct message already.
     Exists(RoomId),
+    /// A part of what somebody wrote was deleted.
+    Erased {
+        /// The deletions, in order.
+        events: Vec<Event>,
+        /// From where on there may be more; none: that was all.
+        next: Option<(RoomId, u64)>,
+    },
+}
+
+impl Decision {
+    /// What happened just now, in order.
+    pub fn events(&self) -> &[Event] {
+        match self {
+            Self::New(event) => std::slice::from_ref(event),
+            Self::Erased { events, .. } => events,
+            Self::Repeated(_) | Self::So { .. } | Self::Known(_) | Self::Exists(_) => &[],
+        }
+    }
 }
 
 /// Judges `entry` against `state` at `at` (log time, ms since 1970). Pure: the same arguments give
@@ -118,6 +149,7 @@ pub fn decide(
             permission::operates(&entry.author)?;
             Event::Muted { target: target.clone(), until: end(*minutes, at), by, at }
         }
+        Command::Erase { user, from } => return judge.erase(user, from.as_ref()),
         Command::Unmute { target } => {
             permission::operates(&entry.author)?;
             if !state.has_mute(target) {
@@ -241,6 +273,33 @@ impl Judge<'_> {
             at: self.at,
             nonce: nonce.clone(),
         })))
+    }
+
+    /// Whoever wrote may take it back: also from rooms it isn't in any more, or that are closed.
+    fn erase(&self, user: &UserId, from: Option<&(RoomId, u64)>) -> Result<Decision, Refusal> {
+        if *user != self.author.user {
+            permission::operates(self.author)?;
+        }
+        let Written { messages, next } = self.lookup.written_by(user, from);
+        let mut events: Vec<Event> = Vec::with_capacity(messages.len());
+        for (id, m) in messages {
+            let Some(room) = self.state.room(&id) else { continue };
+            let before = events.last().and_then(Event::place).filter(|(last, _)| **last == id);
+            let seq = before.map_or(room.head, |(_, seq)| seq) + 1;
+            // No client's nonce has a dot, and a message is deleted once.
+            let nonce = Nonce::new(format!("erase.{id}.{m}"));
+            events.push(Event::Changed(Change {
+                room: id,
+                seq,
+                m,
+                op: Op::Delete,
+                by: self.author.user.clone(),
+                name: self.author.name.clone(),
+                at: self.at,
+                nonce,
+            }));
+        }
+        Ok(Decision::Erased { events, next })
     }
 
     fn create(

@@ -20,7 +20,7 @@ pub mod state;
 
 pub use command::{Author, Command, Entry, KeyHash, Role, Setting, Target};
 pub use current::Current;
-pub use decide::{Accepted, Decision, Lookup, decide};
+pub use decide::{Accepted, Decision, Lookup, Written, decide};
 pub use event::{Change, Event, Member, Mention, Message, Op, RoomEvent, What};
 pub use fingerprint::Fingerprint;
 pub use refusal::Refusal;

@@ -143,8 +143,12 @@ pub fn run(
             next = if count < INPUTS_MAX { inbox.try_recv().ok() } else { None };
         }
         hub.handle_timeout(now);
-        let entries = hub.take_entries();
-        if !entries.is_empty() {
+        // What a log in memory answers may lead to more for it.
+        loop {
+            let entries = hub.take_entries();
+            if entries.is_empty() {
+                break;
+            }
             match &mut recorder {
                 // Nothing but a disk can fail, and there is none.
                 Recorder::Here(log) => {

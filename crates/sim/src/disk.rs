@@ -62,7 +62,7 @@ impl Disk {
             return fail(Rule::Panic, "a log in memory can't fail");
         };
         for outcome in &outcomes {
-            if let Ok(Decision::New(event)) = outcome {
+            for event in outcome.iter().flat_map(Decision::events) {
                 age.record(event)?;
             }
         }

@@ -12,8 +12,8 @@ use damso::readers::{self, Asked, Fetched, Job, Readers};
 use damso::serve::websocket_config;
 use damso::session::{Context, Fate};
 use damso::shard::{Shard, ToShard};
+use damso_chat::Entry;
 use damso_chat::hub::{Answer, Hub, Input, Request, SessionId, Who};
-use damso_chat::{Decision, Entry};
 use damso_protocol::RoomId;
 use damso_store::{Log as _, Outcome};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -446,7 +446,11 @@ impl World {
         }
         for outcome in outcomes {
             match outcome {
-                Ok(Decision::New(event)) => self.trace(|| format!("log      {}", short(event))),
+                Ok(decision) if !decision.events().is_empty() => {
+                    for event in decision.events() {
+                        self.trace(|| format!("log      {}", short(event)));
+                    }
+                }
                 other => self.trace(|| format!("log      {other:?}")),
             }
         }

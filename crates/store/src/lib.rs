@@ -21,6 +21,9 @@ use std::hash::{BuildHasher, RandomState};
 /// What became of an entry.
 pub type Outcome = Result<Decision, Refusal>;
 
+/// So many messages of one author are looked up, and deleted, at a time.
+const WRITTEN_MAX: usize = if cfg!(test) { 3 } else { 200 };
+
 /// The log can't go on: nothing is known about what the disk holds. One sentence. Whoever owns the
 /// log has to end the process; retrying could acknowledge what isn't there.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ mod nonces;
 mod room;
 
 use crate::rows::{self, Ask, BYTES_MAX, EVENT_BYTES, Page, Part, ReadError, Rows, event_weight};
-use crate::{Fatal, Log, Outcome};
-use damso_chat::decide::{Accepted, Lookup, decide};
+use crate::{Fatal, Log, Outcome, WRITTEN_MAX};
+use damso_chat::decide::{Accepted, Lookup, Written, decide};
 use damso_chat::{Current, Decision, Entry, Event, State};
 use damso_protocol::{Nonce, RoomId, UserId};
 use nonces::Nonces;
@@ -65,7 +65,7 @@ impl Log for Memory {
         let mut outcomes = Vec::with_capacity(entries.len());
         for entry in entries {
             let outcome = decide(&self.state, &self.past, &entry, self.last_at);
-            if let Ok(Decision::New(event)) = &outcome {
+            for event in outcome.iter().flat_map(Decision::events) {
                 self.state.apply(event);
                 self.past.remember(event);
                 self.past.forget(self.bytes_max);
@@ -114,6 +114,33 @@ impl Lookup for Past {
     /// What was forgotten counts as read, whatever `seq` is: nobody can read it any more.
     fn messages_up_to(&self, room: &RoomId, seq: u64) -> u64 {
         self.rooms.get(room).map_or(0, |room| room.messages_up_to(seq))
+    }
+
+    fn written_by(&self, author: &UserId, from: Option<&(RoomId, u64)>) -> Written {
+        let mut rooms: Vec<_> = self.rooms.iter().collect();
+        rooms.sort_unstable_by_key(|(id, _)| *id);
+        let mut written = Written::default();
+        for (id, room) in rooms {
+            let first = match from {
+                Some((begun, _)) if id < begun => continue,
+                Some((begun, m)) if id == begun => *m,
+                _ => 1,
+            };
+            for m in room.messages(first, u64::MAX) {
+                let is_its = room
+                    .message(m)
+                    .is_some_and(|current| current.message.by == *author && !current.is_deleted());
+                if !is_its {
+                    continue;
+                }
+                if written.messages.len() >= WRITTEN_MAX {
+                    written.next = Some((id.clone(), m));
+                    return written;
+                }
+                written.messages.push((id.clone(), m));
+            }
+        }
+        written
     }
 }
 

@@ -118,6 +118,22 @@ pub(crate) fn read_message(
     })
 }
 
+/// Whether a message's record has a text, and is of this author.
+///
+/// # Errors
+/// One sentence: the record is damaged, or of a version that this program doesn't know.
+pub(crate) fn is_said_by(bytes: &[u8], author: &UserId) -> Result<bool, String> {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow)]
+        by: Cow<'a, str>,
+        #[serde(borrow)]
+        text: Option<Cow<'a, str>>,
+    }
+    let head: Head = get(bytes)?;
+    Ok(head.by == author.as_str() && head.text.is_some())
+}
+
 /// Any other event, but for what stands in columns.
 #[derive(Serialize, Deserialize)]
 struct Happened {

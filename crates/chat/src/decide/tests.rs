@@ -25,6 +25,20 @@ impl Lookup for Log {
     fn messages_up_to(&self, room: &RoomId, seq: u64) -> u64 {
         self.messages.keys().filter(|(of, m)| of == room && *m <= seq).count() as u64
     }
+
+    /// Two at a time.
+    fn written_by(&self, author: &UserId, from: Option<&(RoomId, u64)>) -> Written {
+        let written = self.messages.iter().filter(|(place, current)| {
+            current.message.by == *author
+                && !current.is_deleted()
+                && from.is_none_or(|from| *place >= from)
+        });
+        let mut messages: Vec<_> = written.map(|(place, _)| place.clone()).collect();
+        messages.sort();
+        let next = messages.get(2).cloned();
+        messages.truncate(2);
+        Written { messages, next }
+    }
 }
 
 impl Log {
@@ -32,7 +46,7 @@ impl Log {
     fn decide(&mut self, author: &Author, command: Command) -> Result<Decision, Refusal> {
         let entry = Entry { author: author.clone(), command };
         let decision = decide(&self.state, self, &entry, self.at)?;
-        if let Decision::New(event) = &decision {
+        for event in decision.events() {
             self.state.apply(event);
             if let Some((by, nonce, fingerprint)) = fingerprint::of_event(event)
                 && let (Some((room, seq)), Some(at)) = (event.place(), event.at())

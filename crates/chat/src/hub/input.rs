@@ -101,6 +101,11 @@ pub enum Request {
         /// Which.
         room: RoomId,
     },
+    /// Delete everything that somebody wrote, in every room.
+    Erase {
+        /// Who wrote it; none: the asker. Another than the asker is the operator's to name.
+        whom: Option<Whom>,
+    },
     /// Who is here? The operator's.
     Who,
     /// Figures. The operator's.
@@ -135,6 +140,7 @@ impl Request {
                 | Self::Record(Command::Ban { .. } | Command::Unban { .. })
                 | Self::Mute { .. }
                 | Self::Unmute { .. }
+                | Self::Erase { whom: Some(_) }
         )
     }
 }

@@ -30,7 +30,7 @@ use crate::event::{Event, Op, What};
 use crate::refusal::Refusal;
 use crate::state::State;
 use admission::Pending;
-use damso_protocol::{Limits, RoomId};
+use damso_protocol::{Limits, RoomId, UserId};
 use notice::Bumps;
 use presence::Presence;
 use rate::{Bucket, Rate};
@@ -45,6 +45,9 @@ const REFUSED_MAX: u32 = 1_000;
 
 /// The name of the user at the console.
 const OPERATOR: &str = "operator";
+
+/// Whoever isn't the operator may erase once in this time, in ms, all together.
+const ERASE_MS: u64 = 60_000;
 
 /// The longest reaction, in bytes: the longest emoji are some 40.
 const EMOJI_BYTES_MAX: usize = 64;
@@ -65,6 +68,7 @@ enum Asked {
     /// What has no answer but that it was done.
     Act,
     Administer,
+    Erase(Box<Erasing>),
 }
 
 /// What the hub does with a request.
@@ -75,6 +79,14 @@ enum Admitted {
     Passed,
     /// It is for the log.
     ForLog(Command, Asked),
+}
+
+/// An erasure on its way through the log.
+struct Erasing {
+    author: Author,
+    user: UserId,
+    /// How many messages were deleted so far.
+    messages: u64,
 }
 
 /// The live chat. See the module's text for the order of calls.
@@ -95,6 +107,8 @@ pub struct Hub {
     /// How fast new guests may register from an address.
     registrations: HashMap<IpAddr, Bucket>,
     guests_ever: u64,
+    /// When somebody but the operator may erase again.
+    erasable_at: u64,
     /// Tells this run's guests from those of the runs before it.
     run: u64,
     /// The lowest `seq` that the log still has of a room, where that isn't 1.
@@ -123,6 +137,7 @@ impl Hub {
             guests: HashMap::new(),
             registrations: HashMap::new(),
             guests_ever: 0,
+            erasable_at: 0,
             run,
             firsts: HashMap::new(),
             entries: Vec::new(),
@@ -178,6 +193,12 @@ impl Hub {
                 continue;
             }
             match outcome {
+                Ok(Decision::Erased { events, next }) => {
+                    if let Asked::Erase(erasing) = asked {
+                        self.erased(session, id, *erasing, events, next, now);
+                    }
+                    continue;
+                }
                 Ok(decision) => self.decided(session, id, &asked, decision, now),
                 Err(refusal) => self.refuse(session, id, refusal),
             }
@@ -304,6 +325,7 @@ impl Hub {
                 let command = Command::Unmute { target: self.target(whom)? };
                 return Ok(Admitted::ForLog(command, Asked::Administer));
             }
+            Request::Erase { whom } => return self.erase(session, whom, now),
             Request::Who => {
                 let people = self.in_order(Session::is_a_person);
                 let name = |id: SessionId| self.sessions[&id].author.name.clone();
@@ -356,7 +378,8 @@ impl Hub {
             Command::Register { .. }
             | Command::Send { .. }
             | Command::Mute { .. }
-            | Command::Unmute { .. } => Err(Refusal::Forbidden),
+            | Command::Unmute { .. }
+            | Command::Erase { .. } => Err(Refusal::Forbidden),
         }
     }
 
@@ -368,8 +391,13 @@ impl Hub {
                 if let Some(user) = self.state.user_named(&name) {
                     return Ok(Target::User(user.clone()));
                 }
-                let found = self.sessions.values().find(|one| *one.author.name == name);
-                Ok(Target::User(found.ok_or(Refusal::NotFound)?.author.user.clone()))
+                if let Some(found) = self.sessions.values().find(|one| *one.author.name == name) {
+                    return Ok(Target::User(found.author.user.clone()));
+                }
+                // An id, as a message has it: plain guests have nothing else when they are gone.
+                let id = UserId::new(name);
+                let is_known = self.state.user(&id).is_some() || id.as_str().starts_with("guest-");
+                if is_known { Ok(Target::User(id)) } else { Err(Refusal::NotFound) }
             }
         }
     }
@@ -417,11 +445,64 @@ impl Hub {
             (Decision::Repeated(first), _) => Answer::Changed { seq: first.seq },
             (Decision::So { seq }, Asked::Change) => Answer::Changed { seq },
             (Decision::So { .. } | Decision::Known(_), _) => Answer::Done,
+            // `recorded` took it.
+            (Decision::Erased { .. }, _) => return,
         };
         // Who doesn't number its requests hears of refusals alone; an operator of what it changed.
         if id != 0 || matches!(answer, Answer::Recorded { .. }) {
             self.answer(session, id, answer);
         }
+    }
+
+    /// Begins to erase what the asker wrote, or somebody else for the operator.
+    fn erase(
+        &mut self,
+        session: SessionId,
+        whom: Option<Whom>,
+        now: u64,
+    ) -> Result<Admitted, Refusal> {
+        let author = self.sessions[&session].author.clone();
+        let user = match whom {
+            None => author.user.clone(),
+            Some(whom) => match self.target(whom)? {
+                Target::User(user) => user,
+                Target::Address(_) => return Err(Refusal::BadField("user")),
+            },
+        };
+        if author.role < Role::Operator {
+            // It reads all of the log, and has the database written anew.
+            if now < self.erasable_at {
+                return Err(Refusal::RateLimited { retry: self.erasable_at - now });
+            }
+            self.erasable_at = now + ERASE_MS;
+        }
+        let command = Command::Erase { user: user.clone(), from: None };
+        Ok(Admitted::ForLog(command, Asked::Erase(Box::new(Erasing { author, user, messages: 0 }))))
+    }
+
+    /// Routes a part of an erasure, and asks for the next one or answers: it goes on when the asker
+    /// has gone.
+    fn erased(
+        &mut self,
+        session: SessionId,
+        id: u64,
+        mut erasing: Erasing,
+        events: Vec<Event>,
+        next: Option<(RoomId, u64)>,
+        now: u64,
+    ) {
+        erasing.messages += events.len() as u64;
+        for event in events {
+            self.happened(Arc::new(event), now);
+        }
+        if next.is_some() {
+            let command = Command::Erase { user: erasing.user.clone(), from: next };
+            let author = erasing.author.clone();
+            let asked = Asked::Erase(Box::new(erasing));
+            return self.enter(author, command, Asker { session, id, asked });
+        }
+        self.answer(session, id, Answer::Erased { messages: erasing.messages });
+        self.credit(session);
     }
 
     /// Applies an event and tells whoever it concerns.

@@ -210,6 +210,11 @@ pub enum Answer {
         /// The shown name of the user it is about, if it is about one who is here.
         name: Option<Arc<str>>,
     },
+    /// What somebody wrote was deleted.
+    Erased {
+        /// How many messages.
+        messages: u64,
+    },
     /// So many connections were ended.
     Kicked {
         /// How many.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::command::KeyHash;
 use crate::current::Current;
-use crate::decide::{Accepted, Lookup, decide};
+use crate::decide::{Accepted, Lookup, Written, decide};
 use crate::state::{History, Kind};
 use damso_protocol::{Nonce, UserId, plain};
 
@@ -26,6 +26,13 @@ impl Lookup for NothingRecorded {
     fn messages_up_to(&self, _: &RoomId, seq: u64) -> u64 {
         seq
     }
+
+    /// The lobby's first two messages, one at a time.
+    fn written_by(&self, _: &UserId, from: Option<&(RoomId, u64)>) -> Written {
+        let m = from.map_or(1, |(_, m)| *m);
+        let next = (m < 2).then(|| (RoomId::lobby(), m + 1));
+        Written { messages: vec![(RoomId::lobby(), m)], next }
+    }
 }
 
 impl Scene {
@@ -35,16 +42,21 @@ impl Scene {
 
     fn step(&mut self, input: Input) -> Vec<Output> {
         self.hub.handle(input, self.now);
-        let mut outcomes = Vec::new();
-        for entry in self.hub.take_entries() {
-            let outcome = decide(&self.log, &NothingRecorded, &entry, self.now);
-            if let Ok(Decision::New(event)) = &outcome {
-                self.log.apply(event);
+        loop {
+            let entries = self.hub.take_entries();
+            if entries.is_empty() {
+                return self.hub.take_outputs();
             }
-            outcomes.push(outcome);
+            let mut outcomes = Vec::new();
+            for entry in entries {
+                let outcome = decide(&self.log, &NothingRecorded, &entry, self.now);
+                for event in outcome.iter().flat_map(Decision::events) {
+                    self.log.apply(event);
+                }
+                outcomes.push(outcome);
+            }
+            self.hub.recorded(outcomes, self.now);
         }
-        self.hub.recorded(outcomes, self.now);
-        self.hub.take_outputs()
     }
 
     fn ask(&mut self, session: SessionId, request: Request) -> Vec<Output> {
@@ -375,4 +387,41 @@ fn who_comes_in_is_shown_nothing_from_before() {
     let (rooms, preview) = bumped.unwrap();
     assert_eq!(rooms.iter().map(|bumped| &bumped.room).collect::<Vec<_>>(), [&room]);
     assert_eq!(preview, None);
+}
+
+#[test]
+fn an_erasure_goes_on_part_by_part_and_answers_once() {
+    let mut scene = Scene::new(Limits::default());
+    let a = scene.guest(1, "127.0.0.1:5000");
+    scene.say(a, "하나");
+    scene.say(a, "둘");
+    let erase = Request::Erase { whom: None };
+    let outputs = scene.step(Input::Request { session: a, id: 7, request: erase.clone() });
+    let deleted: Vec<u64> = outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Deliver { event, .. } => match &**event {
+                Event::Changed(change) if change.op == Op::Delete => Some(change.m),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    assert_eq!(deleted, [1, 2]);
+    let answer = Answer::Erased { messages: 2 };
+    let answered = Output::Answer { session: a, id: 7, answer };
+    assert_eq!(outputs[outputs.len() - 2..], [answered, Output::Credit { session: a, count: 1 }]);
+    // It is dear, so not too often.
+    let outputs = scene.step(Input::Request { session: a, id: 8, request: erase });
+    assert!(matches!(refusals(&outputs)[..], [Refusal::RateLimited { retry: 60_000 }]));
+    let whom = Some(Whom::Name("127.0.0.1:5000".into()));
+    let other = Request::Erase { whom };
+    let outputs = scene.step(Input::Request { session: a, id: 9, request: other.clone() });
+    assert_eq!(refusals(&outputs), [&Refusal::Forbidden]);
+    let operator = scene.operator();
+    let outputs = scene.step(Input::Request { session: operator, id: 1, request: other });
+    assert!(matches!(
+        outputs[outputs.len() - 2],
+        Output::Answer { answer: Answer::Erased { messages: 2 }, .. }
+    ));
 }

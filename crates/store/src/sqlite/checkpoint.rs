@@ -33,6 +33,8 @@ const READERS_MAX: Duration = Duration::from_millis(20);
 /// After such a time without much to do, what little there is in the WAL is copied, and the file
 /// emptied: what was deleted shouldn't stand in it any longer.
 const QUIET: Duration = Duration::from_secs(60);
+/// So long it waits until it tries again to empty the file after an erasure.
+const DIRTY: Duration = Duration::from_millis(200);
 
 /// How long the WAL is, and how much of it is copied, in pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -75,6 +77,8 @@ struct Shared {
     copying: Mutex<()>,
     /// The checkpointer gave up, and with it the log.
     has_failed: AtomicBool,
+    /// The file should be emptied as soon as no reader needs it.
+    is_dirty: AtomicBool,
 }
 
 /// The writer's part.
@@ -96,6 +100,32 @@ impl Bell {
         if self.wal.length - self.wal.copied >= COPY_PAGES {
             // Full: it is awake already. Gone: it will be told why by whoever waits for it.
             let _ = wake.try_send(());
+        }
+        Ok(())
+    }
+
+    /// Copies everything and empties the file: something in it was erased. If a reader is in the
+    /// way, the checkpointer does it as soon as it can.
+    pub(super) fn empty(&mut self, connection: &Connection) -> Result<(), Failure> {
+        let done = {
+            let _turn = self.shared.copying.lock().unwrap_or_else(PoisonError::into_inner);
+            connection.busy_timeout(READERS_MAX)?;
+            let done = checkpoint(connection, Mode::Empty);
+            connection.busy_timeout(BUSY_MAX)?;
+            done
+        };
+        self.wal = Wal::default();
+        let left = match done.map_err(Failure::from) {
+            Ok(wal) => wal.length,
+            Err(failure) if failure.changed_nothing() => 1,
+            Err(failure) => return Err(failure),
+        };
+        if left > 0 {
+            self.shared.is_dirty.store(true, Ordering::Release);
+            if let Some(wake) = &self.wake {
+                // Full: it is awake already, and sees the mark.
+                let _ = wake.try_send(());
+            }
         }
         Ok(())
     }
@@ -177,8 +207,14 @@ impl Checkpointer {
     /// The disk failed. Whoever runs this has to end the process, as for the log itself.
     pub fn run(self) -> Result<(), Fatal> {
         loop {
-            match self.wake.recv_timeout(QUIET) {
+            let is_dirty = self.shared.is_dirty.load(Ordering::Acquire);
+            match self.wake.recv_timeout(if is_dirty { DIRTY } else { QUIET }) {
                 Ok(()) => drop(self.copy(Mode::Copy)?),
+                Err(RecvTimeoutError::Timeout) if is_dirty => {
+                    if self.copy(Mode::Empty)?.length == 0 {
+                        self.shared.is_dirty.store(false, Ordering::Release);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => self.rest()?,
                 // A folder that nobody uses has all it holds in one file.
                 Err(RecvTimeoutError::Disconnected) => return self.rest(),

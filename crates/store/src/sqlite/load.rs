@@ -134,6 +134,8 @@ fn kept(connection: &Connection, state: &mut State) -> Result<(), Failure> {
             "mute_user" => {
                 state.restore_mute(Target::User(UserId::new(target.clone())), until);
             }
+            // A note to the writer.
+            "scrub" => {}
             _ => return Err(bad()),
         }
     }

@@ -1,8 +1,9 @@
 //! The judge's cold questions, answered by the database.
 
 use super::error::Failure;
+use crate::WRITTEN_MAX;
 use crate::record;
-use damso_chat::decide::{Accepted, Lookup};
+use damso_chat::decide::{Accepted, Lookup, Written};
 use damso_chat::{Current, Fingerprint};
 use damso_protocol::{Nonce, RoomId, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -46,6 +47,42 @@ impl Lookup for Recorded<'_> {
     fn messages_up_to(&self, room: &RoomId, seq: u64) -> u64 {
         self.ask(messages_up_to(self.connection, room, seq))
     }
+
+    fn written_by(&self, author: &UserId, from: Option<&(RoomId, u64)>) -> Written {
+        self.ask(written_by(self.connection, author, from))
+    }
+}
+
+/// So many messages are looked at for those of one author before others have their turn.
+const LOOKED_MAX: usize = 20_000;
+
+fn written_by(
+    connection: &Connection,
+    author: &UserId,
+    from: Option<&(RoomId, u64)>,
+) -> Result<Written, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT room, seq, record FROM message WHERE (room, seq) >= (?1, ?2) ORDER BY room, seq",
+    )?;
+    let (room, m) = from.map_or(("", 0), |(room, m)| (room.as_str(), *m as i64));
+    let mut rows = statement.query(params![room, m])?;
+    let (mut written, mut looked) = (Written::default(), 0);
+    while let Some(row) = rows.next()? {
+        let place = || -> rusqlite::Result<(RoomId, u64)> {
+            Ok((RoomId::new(row.get::<_, String>(0)?), row.get::<_, i64>(1)? as u64))
+        };
+        let bytes = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        let is_its = record::is_said_by(bytes, author)?;
+        if looked >= LOOKED_MAX || is_its && written.messages.len() >= WRITTEN_MAX {
+            written.next = Some(place()?);
+            break;
+        }
+        looked += 1;
+        if is_its {
+            written.messages.push(place()?);
+        }
+    }
+    Ok(written)
 }
 
 fn accepted(

@@ -16,6 +16,7 @@ mod migrate;
 mod read;
 mod reading;
 mod schema;
+mod scrub;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -75,6 +76,7 @@ pub struct Sqlite {
     migrated: Option<Migrated>,
     /// What ended it.
     broken: Option<String>,
+    warning: Option<String>,
 }
 
 impl Sqlite {
@@ -105,7 +107,7 @@ impl Sqlite {
         let (state, readings) = load::load(&connection, end)
             .map_err(|failure| OpenError::sentence(&path, &failure.to_string()))?;
         let writer = Writer::new(readings);
-        Ok(Self {
+        let mut log = Self {
             folder,
             connection,
             epoch,
@@ -116,7 +118,10 @@ impl Sqlite {
             options: options.clone(),
             migrated,
             broken: None,
-        })
+            warning: None,
+        };
+        log.scrub().map_err(|failure| OpenError::sentence(&path, &failure.to_string()))?;
+        Ok(log)
     }
 
     /// Where the log is.
@@ -163,17 +168,27 @@ impl Sqlite {
         for entry in entries {
             let outcome = decide(&self.state, &lookup, entry, now);
             lookup.answered()?;
-            if let Ok(Decision::New(event)) = &outcome {
+            for event in outcome.iter().flat_map(Decision::events) {
                 self.state.apply(event);
                 self.writer.record(&transaction, &self.state, &mut self.end, event)?;
             }
             outcomes.push(outcome);
         }
         // A batch of refusals has nothing to wait for the disk for.
-        if outcomes.iter().any(|outcome| matches!(outcome, Ok(Decision::New(_)))) {
+        if outcomes.iter().flatten().any(|decision| !decision.events().is_empty()) {
             self.writer.finish(&transaction, &self.state, &mut self.end)?;
+            if outcomes.iter().flatten().any(is_erasure) {
+                scrub::mark(&transaction)?;
+            }
             transaction.commit()?;
             self.bell.committed(&self.connection)?;
+        } else {
+            drop(transaction);
+        }
+        // Before anybody hears that it's done.
+        let is_over = |decision: &Decision| matches!(decision, Decision::Erased { next: None, .. });
+        if outcomes.iter().flatten().any(is_over) {
+            self.scrub()?;
         }
         Ok(outcomes)
     }
@@ -225,6 +240,11 @@ impl Log for Sqlite {
     fn state(&self) -> &State {
         &self.state
     }
+}
+
+/// Whether something was erased.
+fn is_erasure(decision: &Decision) -> bool {
+    matches!(decision, Decision::Erased { events, .. } if !events.is_empty())
 }
 
 fn connect(folder: &Folder, options: &Options) -> rusqlite::Result<Connection> {

@@ -122,6 +122,8 @@ fn any_rule() -> impl Strategy<Value = Command> {
         1 => (target.clone(), minutes)
             .prop_map(|(target, minutes)| Command::Mute { target, minutes }),
         1 => target.prop_map(|target| Command::Unmute { target }),
+        1 => (any_user(), prop::option::of((any_room(), 1_u64..8)))
+            .prop_map(|(user, from)| Command::Erase { user, from }),
     ]
 }
 

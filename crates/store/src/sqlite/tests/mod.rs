@@ -1,5 +1,6 @@
 mod agree;
 mod disk;
+mod erase;
 mod faults;
 mod formats;
 mod pages;
