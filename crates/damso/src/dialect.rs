@@ -31,6 +31,20 @@ pub enum Kind {
     Echo,
 }
 
+impl Kind {
+    /// The chat's own.
+    pub const CHAT: [Self; 2] = [Self::Plain, Self::V1];
+
+    /// What it is called in figures.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::V1 => "v1",
+            Self::Echo => "echo",
+        }
+    }
+}
+
 /// How a connection talks, and how far it has come.
 #[derive(Debug)]
 pub enum Dialect {
@@ -136,6 +150,7 @@ impl Dialect {
     pub fn reply(&mut self, reply: &Reply<'_>, connection: &mut Connection, context: &Context) {
         match (self, reply) {
             (Self::Plain { lang }, Reply::Answer(_, Answer::Refused(refusal))) => {
+                context.metrics.error(refusal.code());
                 complain(connection, &lang.refusal(refusal));
             }
             (Self::V1(talk), reply) => talk.reply(reply, connection, context),

@@ -16,6 +16,7 @@ mod ring;
 
 pub use published::{Batch, Encoding, Published};
 
+use crate::metrics::ShardFigures;
 use damso_chat::{Event, Op};
 use damso_protocol::RoomId;
 use damso_websocket::frame;
@@ -108,6 +109,10 @@ pub struct Feeds {
     encoder: Encoder,
     scratch: Vec<u8>,
     ring_bytes_max: usize,
+    /// Events that were handed to sockets.
+    delivered: u64,
+    /// Readers that are blocked.
+    behind: u64,
 }
 
 struct Reader {
@@ -149,7 +154,15 @@ impl Feeds {
             encoder: Encoder::default(),
             scratch: Vec::new(),
             ring_bytes_max,
+            delivered: 0,
+            behind: 0,
         }
+    }
+
+    /// Shows what was delivered so far, and to how many nothing can be at present.
+    pub fn show(&self, figures: &ShardFigures) {
+        figures.deliveries.show(self.delivered);
+        figures.behind.show(self.behind);
     }
 
     /// Lets `slot` read `room` from there on, whatever it read of it before. Pending events go out
@@ -211,6 +224,7 @@ impl Feeds {
     /// Forgets a slot. It may still have the rest of a frame to take: that comes back.
     pub fn remove(&mut self, slot: u32) -> Option<Rest> {
         let reader = self.readers.remove(&slot)?;
+        self.behind -= u64::from(reader.blocked);
         for cursor in &reader.cursors {
             self.leave_feed(cursor, reader.encoding);
         }
@@ -336,6 +350,7 @@ impl Feeds {
             let taken = outlet.send(slot, &Batch::of(&self.scratch));
             if taken < self.scratch.len() {
                 let cut = locate(batch, next, taken);
+                self.delivered += cut.next - next;
                 cursor.place = Place::Behind(cut.next);
                 reader.rest = cut.rest;
                 self.block(slot);
@@ -343,6 +358,7 @@ impl Feeds {
                 return true;
             }
             next += count as u64;
+            self.delivered += count as u64;
             frames = rest;
         }
         cursor.place = Place::Behind(next);
@@ -371,6 +387,7 @@ impl Feeds {
         if std::mem::replace(&mut reader.blocked, true) {
             return;
         }
+        self.behind += 1;
         for at in 0..reader.cursors.len() {
             // The map is borrowed anew each time, since leaving moves another reader's place.
             let Some(reader) = self.readers.get_mut(&slot) else { return };
@@ -424,16 +441,18 @@ impl Feeds {
                 let (len, taken) = (batch.bytes().len(), outlet.send(slot, &batch));
                 if taken < len {
                     let cut = feed.locate(next, taken, encoding, &mut self.encoder);
+                    self.delivered += cut.next - next;
                     cursor.place = Place::Behind(cut.next);
                     reader.rest = cut.rest;
                     full = true;
                     break 'rooms;
                 }
+                self.delivered += end - next;
                 next = end;
             }
             cursor.place = feed.join(slot, encoding);
         }
-        reader.blocked = false;
+        self.behind -= u64::from(std::mem::take(&mut reader.blocked));
         if full {
             // It may have become live in the rooms before this one, and can't take theirs either.
             self.block(slot);
@@ -475,6 +494,8 @@ impl Feeds {
                     feed.gather(next, encoding, &mut self.encoder, &mut self.scratch);
                 let len = batch.bytes().len();
                 let live = &feed.live[encoding as usize];
+                // Once for all of them; what was cut is taken off again.
+                self.delivered += live.len() as u64 * (end - next);
                 let (before, after) = live.split_at(feed.rotation % live.len());
                 let mut cuts: Vec<(u32, usize)> = Vec::new();
                 for &slot in after.iter().chain(before) {
@@ -485,6 +506,7 @@ impl Feeds {
                 }
                 for (slot, taken) in cuts {
                     let cut = feed.locate(next, taken, encoding, &mut self.encoder);
+                    self.delivered -= end - cut.next;
                     // Out of the array now, so that it doesn't get this flush's next batch.
                     feed.drop_out(slot, encoding, &mut self.readers, index);
                     short.push((slot, cut));

@@ -6,6 +6,7 @@
 use crate::clock::Clock;
 use crate::dialect::v1;
 use crate::feed::Published;
+use crate::metrics::{Figure, Metrics};
 use crate::process;
 use crate::readers::{self, Job, Readers};
 use crate::shard::{ShardHandle, ToShard};
@@ -15,7 +16,7 @@ use damso_protocol::v1::server;
 use damso_store::{Checkpointer, Fatal, Log, Memory, Outcome, Sqlite};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the hub takes in before it hands its outputs on, in inputs; and the log before it
 /// commits, in batches.
@@ -29,31 +30,50 @@ pub enum ToHub {
     Recorded(Vec<Outcome>),
     /// Something to read in a log that is in memory, and so on the hub's thread.
     Read(Vec<Job>),
+    /// Somebody wants to know whether the hub still comes round: it answers when it has.
+    Knock(Box<dyn FnOnce() + Send>),
 }
 
 /// Gives inputs to the hub.
 #[derive(Clone)]
-pub struct HubHandle(Sender<ToHub>);
+pub struct HubHandle {
+    sender: Sender<ToHub>,
+    /// Inputs that wait.
+    length: Arc<Figure>,
+}
 
 impl HubHandle {
     /// Hands over a batch. A hub that has ended takes nothing, and nothing is owed to it.
     pub fn give(&self, inputs: Vec<Input>) {
-        let _ = self.0.send(ToHub::Inputs(inputs));
+        self.length.add(inputs.len() as u64);
+        let _ = self.sender.send(ToHub::Inputs(inputs));
     }
-}
 
-impl HubHandle {
+    /// Has the hub call `answer` when it comes round. One that has ended never does.
+    pub fn knock(&self, answer: impl FnOnce() + Send + 'static) {
+        let _ = self.sender.send(ToHub::Knock(Box::new(answer)));
+    }
+
     /// Readers that ask the hub's thread, which has the log in memory.
     pub fn readers(&self) -> Readers {
-        let sender = self.0.clone();
+        let sender = self.sender.clone();
         Readers::new(move |jobs| drop(sender.send(ToHub::Read(jobs))))
     }
 }
 
 /// Both ends of the way to the hub.
-pub fn channel() -> (HubHandle, Receiver<ToHub>) {
-    let (sender, receiver) = mpsc::channel();
-    (HubHandle(sender), receiver)
+pub fn channel(metrics: &Metrics) -> (HubHandle, Inbox) {
+    let ((sender, receiver), length) = (mpsc::channel(), metrics.queue("hub"));
+    let log_length = metrics.queue("log");
+    (HubHandle { sender, length: length.clone() }, Inbox { receiver, length, log_length })
+}
+
+/// What the hub waits on.
+pub struct Inbox {
+    receiver: Receiver<ToHub>,
+    length: Arc<Figure>,
+    /// Entries in the log's hands.
+    log_length: Arc<Figure>,
 }
 
 /// Where the hub's entries go.
@@ -66,15 +86,25 @@ pub enum Recorder {
 
 /// Judges and records on the log's thread until its senders are gone: all that is queued is one
 /// batch, so that the cost of a commit is shared.
-pub fn run_log(mut log: Sqlite, clock: &Clock, entries: &Receiver<Vec<Entry>>, hub: &HubHandle) {
+pub fn run_log(
+    mut log: Sqlite,
+    clock: &Clock,
+    entries: &Receiver<Vec<Entry>>,
+    hub: &HubHandle,
+    metrics: &Metrics,
+) {
     while let Ok(mut batch) = entries.recv() {
         while batch.len() < INPUTS_MAX
             && let Ok(mut more) = entries.try_recv()
         {
             batch.append(&mut more);
         }
+        let since = Instant::now();
         match log.append(batch, clock.now_ms()) {
-            Ok(outcomes) => drop(hub.0.send(ToHub::Recorded(outcomes))),
+            Ok(outcomes) => {
+                metrics.recorded(&outcomes, since.elapsed());
+                drop(hub.sender.send(ToHub::Recorded(outcomes)));
+            }
             Err(fatal) => give_up(&fatal),
         }
     }
@@ -98,19 +128,21 @@ pub fn run(
     mut hub: Hub,
     mut recorder: Recorder,
     clock: &Clock,
-    inbox: &Receiver<ToHub>,
+    Inbox { receiver, length, log_length }: &Inbox,
     shards: &[ShardHandle],
     readers: &Readers,
+    metrics: &Metrics,
 ) {
+    let mut knocks: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     let mut batches: Vec<Vec<ToShard>> = shards.iter().map(|_| Vec::new()).collect();
     let mut jobs = Vec::new();
     let (mut stop, mut in_log) = (false, 0);
     loop {
         let first = match hub.timeout() {
-            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(due) => {
                 let left = due.saturating_sub(clock.now_ms());
-                inbox.recv_timeout(Duration::from_millis(left))
+                receiver.recv_timeout(Duration::from_millis(left))
             }
         };
         let mut next = match first {
@@ -127,9 +159,11 @@ pub fn run(
                     hub.recorded(outcomes, now);
                 }
                 ToHub::Read(more) => jobs.extend(more),
+                ToHub::Knock(answer) => knocks.push(answer),
                 // Nobody is heard any more; only the log's last words are waited for.
-                ToHub::Inputs(_) if stop => {}
+                ToHub::Inputs(inputs) if stop => length.take(inputs.len() as u64),
                 ToHub::Inputs(inputs) => {
+                    length.take(inputs.len() as u64);
                     count += inputs.len();
                     for input in inputs {
                         if input == Input::Stop {
@@ -140,7 +174,7 @@ pub fn run(
                     }
                 }
             }
-            next = if count < INPUTS_MAX { inbox.try_recv().ok() } else { None };
+            next = if count < INPUTS_MAX { receiver.try_recv().ok() } else { None };
         }
         hub.handle_timeout(now);
         // What a log in memory answers may lead to more for it.
@@ -152,7 +186,9 @@ pub fn run(
             match &mut recorder {
                 // Nothing but a disk can fail, and there is none.
                 Recorder::Here(log) => {
+                    let since = Instant::now();
                     let outcomes = log.append(entries, now).unwrap_or_default();
+                    metrics.recorded(&outcomes, since.elapsed());
                     forget(&mut hub, log);
                     hub.recorded(outcomes, now);
                 }
@@ -163,6 +199,7 @@ pub fn run(
                 }
             }
         }
+        log_length.show(in_log as u64);
         let over = stop && in_log == 0;
         if over {
             hub.handle(Input::Stop, now);
@@ -175,6 +212,9 @@ pub fn run(
                 batch.push(ToShard::Stop);
             }
             shard.give(std::mem::take(batch));
+        }
+        for answer in knocks.drain(..) {
+            answer();
         }
         if over {
             return;

@@ -14,6 +14,7 @@ pub mod http;
 pub mod hub;
 pub mod lang;
 pub mod listen;
+pub mod metrics;
 pub mod process;
 pub mod readers;
 pub mod relay;

@@ -4,6 +4,7 @@
 
 use crate::dialect::{Reply, wire};
 use crate::feed;
+use crate::metrics::Figure;
 use crate::shard::{ShardHandle, ToShard};
 use damso_chat::hub::{self, Answer, Mode, Opened, SessionId, Wanted};
 use damso_chat::{Event, Refusal};
@@ -172,8 +173,14 @@ pub fn read(job: Job, rows: &dyn Rows) -> Fetched {
     }
 }
 
-/// Does jobs until whoever gives them is gone. Several threads may share a queue.
-pub fn run(rows: &dyn Rows, queue: &Mutex<Receiver<Vec<Job>>>, shards: &[ShardHandle]) {
+/// Does jobs until whoever gives them is gone. Several threads may share a queue, whose length is
+/// counted down.
+pub fn run(
+    rows: &dyn Rows,
+    queue: &Mutex<Receiver<Vec<Job>>>,
+    shards: &[ShardHandle],
+    length: &Figure,
+) {
     loop {
         // A thread that panics ends the process, so the lock can't be poisoned.
         let Ok(queue) = queue.lock() else { return };
@@ -181,6 +188,7 @@ pub fn run(rows: &dyn Rows, queue: &Mutex<Receiver<Vec<Job>>>, shards: &[ShardHa
         drop(queue);
         for job in jobs {
             let fetched = read(job, rows);
+            length.take(1);
             if let Some(shard) = shards.get(usize::from(fetched.session.shard)) {
                 shard.give(vec![ToShard::Fetched(fetched)]);
             }

@@ -7,6 +7,7 @@
 
 use crate::dialect::Reply;
 use crate::feed::{Batch, Encoding, Feeds, Outlet, Resumed, Start};
+use crate::metrics::ShardFigures;
 use crate::readers::{Asked, Fetched, FetchedPage, Readers};
 use crate::session::{Context, Fate, Session};
 use crate::shard::{Newcomer, ToShard};
@@ -87,6 +88,7 @@ pub struct Relay {
     desks: Desks,
     readers: Readers,
     stopping: bool,
+    figures: Arc<ShardFigures>,
 }
 
 /// The connections, by slot.
@@ -108,7 +110,8 @@ impl Relay {
     /// A relay without connections, which asks `readers` for what has left its feeds.
     pub fn new(context: &Context, readers: Readers) -> Self {
         let feeds = Feeds::new(context.limits.feed_bytes as usize);
-        Self { feeds, desks: Desks::default(), readers, stopping: false }
+        let figures = context.metrics.shard();
+        Self { feeds, desks: Desks::default(), readers, stopping: false, figures }
     }
 
     /// Whether there are no connections.
@@ -251,6 +254,7 @@ impl Relay {
     /// Puts what is pending into the mailboxes, and asks for what has to be read.
     pub fn settle(&mut self) {
         self.feeds.flush(&mut self.desks);
+        self.feeds.show(&self.figures);
         self.readers.ask_for(self.feeds.take_wanted(), |slot| {
             let generation = self.desks.desks.get(slot as usize)?.generation;
             Some(SessionId { shard: 0, slot, generation })

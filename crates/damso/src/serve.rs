@@ -5,9 +5,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console};
 use crate::engine::{self, Links};
+use crate::http::health::{Health, Phase};
 use crate::http::{self, api::Desk, upgrade::Door};
 use crate::hub::{self, HubHandle, Recorder};
 use crate::lang::Lang;
+use crate::metrics::Figure;
+use crate::metrics::text::Scene;
 use crate::process::{self, Failure};
 use crate::readers::{self, Job, Readers};
 use crate::session::Context;
@@ -43,9 +46,11 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let context = Arc::new(Context::new(door, websocket, config.limits.clone()));
 
     let store = Store::open(config.data.as_deref())?;
-    let (to_hub, hub_inbox) = hub::channel();
+    let metrics = context.metrics.clone();
+    let (to_hub, hub_inbox) = hub::channel(&metrics);
     let (to_http, http_queue) = http::channel();
-    let (readers, jobs) = store.readers(&to_hub);
+    let jobs_length = metrics.queue("readers");
+    let (readers, jobs) = store.readers(&to_hub, &jobs_length);
     let links = Links {
         context: context.clone(),
         hub: {
@@ -61,6 +66,15 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     // Beside the engine's: a shard for HTTP's requests, and perhaps one for the console.
     let mut shards = running.shards.clone();
     let desk = Desk::new(shards.len() as u16, to_hub.clone());
+    let health = Health::new(
+        Scene {
+            metrics: metrics.clone(),
+            engine: config.engine.name(),
+            folder: config.data.clone(),
+        },
+        to_hub.clone(),
+    );
+    let state = health.clone();
     shards.push(desk.handle());
 
     let (stop, stopped) = mpsc::channel();
@@ -68,7 +82,8 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let (handles, asked) = (running.shards, stop.clone());
     spawn_runtime("http", async move {
         tokio::spawn(process::watch_signals(asked, watching));
-        http::serve(http_queue, context, handles, desk).await;
+        tokio::spawn(health.clone().watch_disk());
+        http::serve(http_queue, context, handles, desk, health).await;
         // Signals are watched to the end.
         std::future::pending::<()>().await;
     })?;
@@ -97,22 +112,26 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
             let jobs = Arc::new(Mutex::new(jobs));
             for number in 0..READERS {
                 let (reader, jobs) = (log.reader().map_err(failed)?, jobs.clone());
-                let shards = shards.clone();
+                let (shards, length) = (shards.clone(), jobs_length.clone());
                 let name = format!("reader-{number}");
-                spawn(&name, move || readers::run(&reader, &jobs, &shards))?;
+                spawn(&name, move || readers::run(&reader, &jobs, &shards, &length))?;
             }
             let (entries, queue) = mpsc::channel();
-            let (answer, clock) = (to_hub.clone(), clock.clone());
-            threads.push(spawn("log", move || hub::run_log(*log, &clock, &queue, &answer))?);
+            let (answer, clock, metrics) = (to_hub.clone(), clock.clone(), metrics.clone());
+            threads.push(spawn("log", move || {
+                hub::run_log(*log, &clock, &queue, &answer, &metrics);
+            })?);
             Recorder::There(entries)
         }
     };
     threads.push(spawn("hub", move || {
-        hub::run(live, recorder, &clock, &hub_inbox, &shards, &readers);
+        hub::run(live, recorder, &clock, &hub_inbox, &shards, &readers, &metrics);
     })?);
+    state.enter(Phase::Serving);
 
     // The sender lives as long as the signals are watched.
     let _ = stopped.recv();
+    state.enter(Phase::Stopping);
     to_hub.give(vec![Input::Stop]);
     join(threads);
     process::print_last(stopped_sentence(lang));
@@ -142,11 +161,21 @@ impl Store {
     }
 
     /// Whoever reads the log back, and what it waits on.
-    fn readers(&self, hub: &HubHandle) -> (Readers, mpsc::Receiver<Vec<Job>>) {
+    fn readers(
+        &self,
+        hub: &HubHandle,
+        length: &Arc<Figure>,
+    ) -> (Readers, mpsc::Receiver<Vec<Job>>) {
         let (sender, jobs) = mpsc::channel();
         let readers = match self {
             Self::Memory(_) => hub.readers(),
-            Self::Disk(_) => Readers::new(move |batch| drop(sender.send(batch))),
+            Self::Disk(_) => {
+                let length = length.clone();
+                Readers::new(move |batch| {
+                    length.add(batch.len() as u64);
+                    drop(sender.send(batch));
+                })
+            }
         };
         (readers, jobs)
     }

@@ -10,6 +10,7 @@ use crate::dialect::v1;
 use crate::dialect::{Back, Dialect, Reply, Said, shown};
 use crate::feed::Encoding;
 use crate::http::upgrade::{Admission, Door};
+use crate::metrics::{Counted, Metrics};
 use damso_chat::hub::{Ending, Input, SessionId};
 use damso_protocol::Limits;
 use damso_websocket::{Config, Connection, Event, HeadLimits, Rejection, Request, Status};
@@ -39,6 +40,8 @@ pub struct Context {
     pub blocked_max: Duration,
     /// The chat's numbers.
     pub limits: Limits,
+    /// What is counted for the operator.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Context {
@@ -47,7 +50,8 @@ impl Context {
         let head = HeadLimits { bytes: limits.head_bytes as usize, ..HeadLimits::default() };
         let head_max = Duration::from_secs(u64::from(limits.head_seconds));
         let blocked_max = Duration::from_secs(u64::from(limits.silent_seconds));
-        Self { door, websocket: Arc::new(websocket), head, head_max, blocked_max, limits }
+        let (websocket, metrics) = (Arc::new(websocket), Arc::default());
+        Self { door, websocket, head, head_max, blocked_max, limits, metrics }
     }
 }
 
@@ -95,7 +99,7 @@ enum Phase {
     /// There is nobody to talk to any more.
     Gone,
     /// The opening handshake is done.
-    Open { connection: Connection, dialect: Dialect, deflates: bool },
+    Open { connection: Connection, dialect: Dialect, deflates: bool, _counted: Option<Counted> },
 }
 
 impl Session {
@@ -285,7 +289,7 @@ impl Session {
     /// How the rooms' events are written for it; none if it hears no rooms (any more).
     pub fn encoding(&self) -> Option<Encoding> {
         match &self.phase {
-            Phase::Open { connection, dialect, deflates } if connection.takes_data() => {
+            Phase::Open { connection, dialect, deflates, .. } if connection.takes_data() => {
                 dialect.encoding(*deflates)
             }
             _ => None,
@@ -365,7 +369,7 @@ impl Session {
     ) {
         let Admission { deflate, dialect, lang, .. } = admission;
         debug!(peer = %shown(self.peer), ?dialect, "handshake done");
-        let deflates = deflate.is_some();
+        let (deflates, counted) = (deflate.is_some(), context.metrics.connection(dialect));
         // Spreads the pings of connections that were opened together.
         let mut jitter = DefaultHasher::new();
         (self.peer, self.id).hash(&mut jitter);
@@ -378,7 +382,7 @@ impl Session {
             hub.push(Input::Hello { session: self.id, who });
             hub.push(Input::Request { session: self.id, id: 0, request });
         }
-        self.phase = Phase::Open { connection, dialect, deflates };
+        self.phase = Phase::Open { connection, dialect, deflates, _counted: counted };
     }
 
     fn messages(&mut self, input: &mut [u8], hub: &mut Vec<Input>, now: Instant) {

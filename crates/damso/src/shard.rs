@@ -8,6 +8,7 @@
 
 use crate::dialect::Reply;
 use crate::feed::{Batch, Feeds, Outlet, Published, Rest, Resumed, Start};
+use crate::metrics::ShardFigures;
 use crate::readers::{Asked, Fetched, Readers};
 use crate::session::{Context, Fate, Opened, Session};
 use damso_chat::hub::{self, Answer, Ending, Input, SessionId};
@@ -105,6 +106,7 @@ pub struct Shard {
     touched: Vec<u32>,
     fates: Vec<(u32, Fate)>,
     stopping: bool,
+    figures: Arc<ShardFigures>,
 }
 
 #[derive(Default)]
@@ -128,6 +130,7 @@ impl Shard {
     /// A shard without connections, which asks `readers` for what has left its feeds.
     pub fn new(index: u16, context: Arc<Context>, readers: Readers) -> Self {
         let feeds = Feeds::new(context.limits.feed_bytes as usize);
+        let figures = context.metrics.shard();
         Self {
             index,
             context,
@@ -141,6 +144,7 @@ impl Shard {
             touched: Vec::new(),
             fates: Vec::new(),
             stopping: false,
+            figures,
         }
     }
 
@@ -378,6 +382,7 @@ impl Shard {
             self.judge(slot);
         }
         self.touched = touched;
+        self.feeds.show(&self.figures);
         self.readers.ask_for(self.feeds.take_wanted(), |slot| {
             let generation = self.entries.get(slot as usize)?.generation;
             Some(SessionId { shard: self.index, slot, generation })

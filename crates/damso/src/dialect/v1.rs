@@ -3,6 +3,7 @@
 
 use super::{Reply, Said, shown, wire};
 use crate::lang::Lang;
+use crate::metrics::Metrics;
 use crate::session::Context;
 use damso_chat::hub::{Answer, Ending, Opened, Part, Request, Who};
 use damso_chat::{Command, KeyHash, Op, Refusal};
@@ -18,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// So many frames that can't be read end a connection.
@@ -42,6 +44,7 @@ pub struct Talk {
     pinged: bool,
     /// Rooms that its user isn't in any more: a page of theirs may be on its way nevertheless.
     departed: HashSet<RoomId>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -79,8 +82,8 @@ impl Talk {
     pub fn new(lang: Lang, context: &Context, now: Instant) -> Self {
         let deadline = now + context.head_max;
         let stage = Stage::Stranger { deadline };
-        let departed = HashSet::new();
-        Self { lang, stage, unreadable: 0, heard: now, pinged: false, departed }
+        let (departed, metrics) = (HashSet::new(), context.metrics.clone());
+        Self { lang, stage, unreadable: 0, heard: now, pinged: false, departed, metrics }
     }
 
     /// The peer was heard.
@@ -94,6 +97,7 @@ impl Talk {
         match self.read(text, peer) {
             Ok(said) => said,
             Err(Bad(id, code, msg)) => {
+                self.metrics.error(code);
                 if code == ErrorCode::BadJson {
                     self.unreadable += 1;
                     if self.unreadable >= UNREADABLE_MAX {
@@ -107,6 +111,7 @@ impl Talk {
 
     /// A binary frame: nothing of this dialect is one.
     pub fn hear_binary(&mut self) -> Said {
+        self.metrics.error(ErrorCode::BadJson);
         self.unreadable += 1;
         let msg = self.lang.bad_json("a binary frame");
         if self.unreadable >= UNREADABLE_MAX {
@@ -130,6 +135,7 @@ impl Talk {
             ("hello", Stage::Stranger { .. }) => {
                 let said = self.fields(text, id).and_then(|hello| self.hello(id, hello, peer));
                 return Ok(said.unwrap_or_else(|Bad(id, code, why)| {
+                    self.metrics.error(code);
                     // Only who asks for a name that is taken may ask again.
                     let close = match code {
                         ErrorCode::Unauthorized => close::SIGN_IN,
@@ -331,6 +337,7 @@ impl Talk {
             Refusal::NameTaken { suggest } => Some(suggest.as_str().into()),
             _ => None,
         };
+        self.metrics.error(refusal.code());
         let msg = self.lang.refusal(refusal).into();
         Failure { id: peer_id(id), code: refusal.code(), msg, retry, suggest }
     }

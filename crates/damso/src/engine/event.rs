@@ -3,6 +3,7 @@
 
 use super::{ACCEPT_PAUSE, Accepted, Links, Running, STOP_MAX, accept};
 use crate::feed::{Batch, Outlet};
+use crate::metrics::Figure;
 use crate::session::Fate;
 use crate::shard::{Newcomer, Shard, ShardHandle, ToShard};
 use mio::unix::SourceFd;
@@ -35,6 +36,7 @@ pub fn start(shards: usize, listeners: Vec<TcpListener>, links: Links) -> io::Re
         let poll = Poll::new()?;
         let inbox = Arc::new(Inbox {
             queue: Mutex::new(Vec::new()),
+            length: links.context.metrics.queue("shard"),
             waker: Waker::new(poll.registry(), WAKER)?,
         });
         let given = inbox.clone();
@@ -66,6 +68,8 @@ pub fn start(shards: usize, listeners: Vec<TcpListener>, links: Links) -> io::Re
 /// What other threads have for a shard. Its loop is woken only if nothing was waiting already.
 struct Inbox {
     queue: Mutex<Vec<ToShard>>,
+    /// What is told of it.
+    length: Arc<Figure>,
     waker: Waker,
 }
 
@@ -79,6 +83,7 @@ impl Inbox {
         } else {
             queue.append(&mut batch);
         }
+        self.length.show(queue.len() as u64);
         drop(queue);
         if was_empty && let Err(error) = self.waker.wake() {
             warn!(%error, "a shard could not be woken");
@@ -86,7 +91,9 @@ impl Inbox {
     }
 
     fn take(&self) -> Vec<ToShard> {
-        self.queue.lock().map(|mut queue| std::mem::take(&mut *queue)).unwrap_or_default()
+        let Ok(mut queue) = self.queue.lock() else { return Vec::new() };
+        self.length.show(0);
+        std::mem::take(&mut *queue)
     }
 }
 

@@ -29,6 +29,16 @@ pub enum Kind {
     Threads,
 }
 
+impl Kind {
+    /// Its name, as it is given to `--engine`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Threads => "threads",
+        }
+    }
+}
+
 /// Where an engine's connections lead.
 #[derive(Clone)]
 pub struct Links {

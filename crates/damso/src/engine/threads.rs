@@ -2,6 +2,7 @@
 //! writes to its socket. One more thread accepts, and one runs the relay that feeds the mailboxes.
 
 use super::{ACCEPT_PAUSE, Accepted, Links, Running, STOP_MAX, accept};
+use crate::metrics::Figure;
 use crate::relay::{Desktop, Mailbox, Relay, ToRelay};
 use crate::session::Fate;
 use crate::shard::{Newcomer, ShardHandle, ToShard};
@@ -26,7 +27,14 @@ const STACK_BYTES: usize = 256 * 1024;
 pub fn start(listeners: Vec<TcpListener>, links: Links) -> io::Result<Running> {
     let (sender, receiver) = mpsc::channel();
     // A relay that has ended takes nothing, and nothing is owed to it.
-    let give = Arc::new(move |messages: Vec<ToFanOut>| drop(sender.send(messages)));
+    let length = links.context.metrics.queue("shard");
+    let give = {
+        let length = length.clone();
+        Arc::new(move |messages: Vec<ToFanOut>| {
+            length.add(messages.len() as u64);
+            drop(sender.send(messages));
+        })
+    };
     let handle = {
         let give = give.clone();
         ShardHandle::new(move |batch: Vec<ToShard>| {
@@ -45,7 +53,7 @@ pub fn start(listeners: Vec<TcpListener>, links: Links) -> io::Result<Running> {
     })?);
     let relay = Arc::new(move |message| give(vec![ToFanOut::Relay(message)]));
     let fan_out = thread::Builder::new().name("fan-out".into());
-    threads.push(fan_out.spawn(move || run_relay(&receiver, &links, relay, &stop))?);
+    threads.push(fan_out.spawn(move || run_relay(&receiver, &length, &links, relay, &stop))?);
     Ok(Running { shards: vec![handle], threads })
 }
 
@@ -105,6 +113,7 @@ impl Bell {
 
 fn run_relay(
     receiver: &mpsc::Receiver<Vec<ToFanOut>>,
+    length: &Figure,
     links: &Links,
     give: Arc<dyn Fn(ToRelay) + Send + Sync>,
     stop: &Bell,
@@ -117,6 +126,7 @@ fn run_relay(
             Some(by) => receiver.recv_timeout(by.saturating_duration_since(Instant::now())).ok(),
         };
         for batch in first.into_iter().chain(receiver.try_iter()) {
+            length.take(batch.len() as u64);
             for message in batch {
                 let (newcomer, bell) = match message {
                     ToFanOut::Accepted(_, _) if relay.is_stopping() => continue,

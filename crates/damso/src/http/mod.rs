@@ -3,6 +3,7 @@
 //! later on such a connection; then the socket returns to a shard, with the bytes already read.
 
 pub mod api;
+pub mod health;
 mod pages;
 pub mod upgrade;
 
@@ -124,9 +125,11 @@ pub async fn serve(
     context: Arc<Context>,
     handles: Vec<ShardHandle>,
     desk: Arc<api::Desk>,
+    health: Arc<health::Health>,
 ) {
     let shards = Arc::new(Shards { handles, next: AtomicUsize::new(0) });
-    let (places, router) = (Arc::new(Places::default()), pages::router(desk, &context.limits));
+    let router = health::router(health, pages::router(desk, &context.limits));
+    let places = Arc::new(Places::default());
     while let Some((newcomer, received)) = queue.0.recv().await {
         let peer = newcomer.peer;
         let Some(place) = places.take(peer.ip().to_canonical()) else {
@@ -137,11 +140,12 @@ pub async fn serve(
             continue;
         };
         let (router, context, shards) = (router.clone(), context.clone(), shards.clone());
+        let counted = context.metrics.http_connection();
         tokio::spawn(async move {
             if let Err(error) = connection(newcomer, received, router, context, shards).await {
                 debug!(%peer, %error, "HTTP connection ended");
             }
-            drop(place);
+            drop((place, counted));
         });
     }
 }

@@ -43,7 +43,12 @@ pub fn router(desk: Arc<api::Desk>, limits: &Limits) -> Router {
         .route("/", get(page))
         .route("/plain", get(page))
         .route("/assets/{name}", get(asset))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here; the chat is at /\n") })
+        .fallback(nothing)
+}
+
+/// The answer to who asks for what there isn't.
+pub(super) async fn nothing() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "there is nothing here; the chat is at /\n")
 }
 
 async fn page() -> Response {

@@ -6,6 +6,7 @@
 //! - `hostile`: peers that break rules, ask for too much, read too little or vanish.
 //! - `cli`: flags, exit codes, what is printed.
 //! - `durable`: what `--data` keeps.
+//! - `health`: `/metrics`, `/healthz` and `/readyz`.
 //! - `send`: `damso send`.
 //! - `v1`: damso.v1, and rooms over HTTP.
 //!
@@ -28,6 +29,7 @@ mod cli;
 mod client;
 mod durable;
 mod handshake;
+mod health;
 mod hostile;
 mod send;
 mod server;
