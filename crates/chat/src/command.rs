@@ -9,6 +9,8 @@ use std::sync::Arc;
 /// What an author is allowed to ask for, by rank.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Role {
+    /// A program that has a room's webhook: it says something there, and no more.
+    Hook,
     /// Somebody without an account.
     Guest,
     /// Whoever holds the server's console.
@@ -130,6 +132,22 @@ pub enum Command {
         room: RoomId,
         /// What changes.
         setting: Setting,
+    },
+    /// Lets a program write into a room.
+    Hook {
+        /// The room.
+        room: RoomId,
+        /// How the program is shown, as [`damso_protocol::name::person`] gave it.
+        name: Arc<str>,
+        /// What it will be known by.
+        key: KeyHash,
+    },
+    /// Lets a program write no more.
+    Unhook {
+        /// The room.
+        room: RoomId,
+        /// The webhook.
+        hook: UserId,
     },
     /// How far the author has read.
     Read {

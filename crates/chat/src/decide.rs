@@ -1,7 +1,7 @@
 //! The judge: permission, uniqueness, idempotence, mutes and the room's next `seq`, in log order
 //! and never earlier.
 
-use crate::command::{Author, Command, Entry, KeyHash, Setting};
+use crate::command::{Author, Command, Entry, KeyHash, Role, Setting};
 use crate::current::Current;
 use crate::event::{Change, Event, Member, Message, Op, RoomEvent, What};
 use crate::fingerprint::{self, Fingerprint};
@@ -20,6 +20,8 @@ const ROOMS_MAX: usize = 500;
 const DIRECT_MAX: usize = 9;
 /// So many people a room may have from its start.
 const FOUNDERS_MAX: usize = 100;
+/// So many webhooks a room may have.
+const HOOKS_MAX: usize = 20;
 /// Everybody in a room can be called once in this time, in ms.
 const CALL_MS: u64 = 60_000;
 
@@ -118,6 +120,9 @@ pub fn decide(
             Err(Refusal::NonceReused)
         };
     }
+    if entry.author.role == Role::Hook && !matches!(entry.command, Command::Send { .. }) {
+        return Err(Refusal::Forbidden);
+    }
     let judge = Judge { state, lookup, author: &entry.author, at };
     let by = entry.author.user.clone();
     let event = match &entry.command {
@@ -133,6 +138,8 @@ pub fn decide(
         Command::Remove { room, user } => return judge.remove(room, user),
         Command::Appoint { room, user, member } => return judge.appoint(room, user, *member),
         Command::Set { room, setting } => return judge.set(room, setting),
+        Command::Hook { room, name, key } => return judge.hook(room, name, *key),
+        Command::Unhook { room, hook } => return judge.unhook(room, hook),
         Command::Read { room, seq } => return judge.read(room, *seq),
         Command::Ban { address, minutes } => {
             permission::operates(&entry.author)?;
@@ -182,7 +189,7 @@ impl Judge<'_> {
         if self.author.address.is_some_and(|address| self.state.is_banned(address, self.at)) {
             return Err(Refusal::Banned);
         }
-        if self.state.user_named(name).is_some() {
+        if self.is_taken(name) {
             return Err(Refusal::NameTaken { suggest: self.free_name(name) });
         }
         let user = UserId::new(format!("u{}", self.state.users_count() + 1));
@@ -198,7 +205,12 @@ impl Judge<'_> {
             let kept = name::PERSON_CHARS_MAX - number.len();
             name.chars().take(kept).chain(number.chars()).collect::<String>()
         });
-        names.find(|name| self.state.user_named(name).is_none()).unwrap_or_default()
+        names.find(|name| !self.is_taken(name)).unwrap_or_default()
+    }
+
+    /// Whether somebody is called that, or a program.
+    fn is_taken(&self, name: &str) -> bool {
+        self.state.user_named(name).is_some() || self.state.hooks().is_named(name)
     }
 
     fn send(
@@ -450,6 +462,44 @@ impl Judge<'_> {
         }
         let what = What::Set(setting.clone());
         Ok(Decision::New(self.in_room(id, room.head + 1, what)))
+    }
+
+    fn hook(&self, id: &RoomId, name: &Arc<str>, key: KeyHash) -> Result<Decision, Refusal> {
+        let (_, membership) = permission::writes(self.state, self.author, id)?;
+        if !permission::owns(membership, self.author) {
+            return Err(Refusal::Forbidden);
+        }
+        permission::speaks(self.state, self.author, self.at)?;
+        // Programs may share a name, but none has a person's.
+        if self.state.user_named(name).is_some() {
+            return Err(Refusal::NameTaken { suggest: self.free_name(name) });
+        }
+        let hooks = self.state.hooks();
+        if hooks.of_room(id).len() >= HOOKS_MAX {
+            return Err(Refusal::Full("webhooks"));
+        }
+        if hooks.of_key(&key).is_some() {
+            return Err(Refusal::BadField("key"));
+        }
+        Ok(Decision::New(Event::Hooked {
+            hook: hooks.next_id(),
+            room: id.clone(),
+            name: name.clone(),
+            key,
+            by: self.author.user.clone(),
+            at: self.at,
+        }))
+    }
+
+    fn unhook(&self, id: &RoomId, hook: &UserId) -> Result<Decision, Refusal> {
+        let (_, membership) = permission::enters(self.state, self.author, id)?;
+        if !permission::owns(membership, self.author) {
+            return Err(Refusal::Forbidden);
+        }
+        let found = self.state.hooks().get(hook).filter(|found| found.room == *id);
+        found.ok_or(Refusal::NotFound)?;
+        let (hook, by, at) = (hook.clone(), self.author.user.clone(), self.at);
+        Ok(Decision::New(Event::Unhooked { hook, by, at }))
     }
 
     fn read(&self, id: &RoomId, seq: u64) -> Result<Decision, Refusal> {

@@ -38,6 +38,30 @@ pub enum Event {
         /// How many messages there were up to there.
         n: u64,
     },
+    /// A program may write into a room.
+    Hooked {
+        /// Under which id.
+        hook: UserId,
+        /// Into which room.
+        room: RoomId,
+        /// How it is shown.
+        name: Arc<str>,
+        /// What it is known by.
+        key: KeyHash,
+        /// Who did it.
+        by: UserId,
+        /// When, in ms since 1970.
+        at: u64,
+    },
+    /// A program may write no more.
+    Unhooked {
+        /// Which.
+        hook: UserId,
+        /// Who did it.
+        by: UserId,
+        /// When, in ms since 1970.
+        at: u64,
+    },
     /// An address is kept out.
     Banned {
         /// Whose connections are refused from now on.
@@ -228,6 +252,8 @@ impl Event {
             Self::Room(event) => Some((&event.room, event.seq)),
             Self::Registered { .. }
             | Self::Read { .. }
+            | Self::Hooked { .. }
+            | Self::Unhooked { .. }
             | Self::Banned { .. }
             | Self::Unbanned { .. }
             | Self::Muted { .. }
@@ -243,6 +269,8 @@ impl Event {
             Self::Room(event) => Some(event.at),
             Self::Read { .. } => None,
             Self::Registered { at, .. }
+            | Self::Hooked { at, .. }
+            | Self::Unhooked { at, .. }
             | Self::Banned { at, .. }
             | Self::Unbanned { at, .. }
             | Self::Muted { at, .. }

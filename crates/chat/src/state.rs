@@ -1,9 +1,11 @@
 //! What is so now, folded from the log's events and from nothing else.
 
 mod digest;
+mod hooks;
 mod room;
 
 pub use digest::Digest;
+pub use hooks::{Hook, Hooks};
 pub use room::{History, Kind, Membership, Post, Room};
 
 use crate::command::{Author, KeyHash, Setting, Target};
@@ -52,6 +54,7 @@ pub struct State {
     mentions: HashMap<UserId, HashMap<RoomId, Vec<u64>>>,
     bans: HashMap<IpAddr, Option<u64>>,
     mutes: HashMap<Target, Option<u64>>,
+    hooks: Hooks,
 }
 
 impl Default for State {
@@ -74,6 +77,7 @@ impl State {
             mentions: HashMap::new(),
             bans: HashMap::new(),
             mutes: HashMap::new(),
+            hooks: Hooks::default(),
         };
         state.restore_room(RoomId::lobby(), Room::lobby());
         state
@@ -95,6 +99,11 @@ impl State {
             Event::Read { user, room, seq, n } => {
                 self.restore_read(user.clone(), room.clone(), Read { seq: *seq, n: *n });
             }
+            Event::Hooked { hook, room, name, key, .. } => {
+                let new = Hook { room: room.clone(), name: name.clone(), key: *key };
+                self.restore_hook(hook.clone(), Some(new));
+            }
+            Event::Unhooked { hook, .. } => self.hooks.revoke(hook),
             Event::Banned { address, until, .. } => {
                 self.bans.insert(*address, *until);
             }
@@ -261,6 +270,16 @@ impl State {
         if mentions.len() > MENTIONS_MAX {
             mentions.remove(0);
         }
+    }
+
+    /// Puts back a webhook as a store kept it; none: one that was revoked.
+    pub fn restore_hook(&mut self, id: UserId, hook: Option<Hook>) {
+        self.hooks.restore(id, hook);
+    }
+
+    /// The webhooks.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// Puts back a ban as a store kept it.

@@ -164,6 +164,17 @@ enum Body {
         name: String,
         key: String,
     },
+    Hooked {
+        hook: String,
+        room: String,
+        name: String,
+        key: String,
+        by: String,
+    },
+    Unhooked {
+        hook: String,
+        by: String,
+    },
     Banned {
         address: IpAddr,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -306,11 +317,19 @@ pub(crate) fn write_event(event: &Event, into: &mut Vec<u8>) {
             name: (*event.name).into(),
             what: fact(&event.what),
         },
-        Event::Registered { user, name, key, .. } => Body::Registered {
-            user: user.as_str().into(),
+        Event::Registered { user, name, key, .. } => {
+            Body::Registered { user: user.as_str().into(), name: (**name).into(), key: hex(key) }
+        }
+        Event::Hooked { hook, room, name, key, by, .. } => Body::Hooked {
+            hook: hook.as_str().into(),
+            room: room.as_str().into(),
             name: (**name).into(),
-            key: key.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+            key: hex(key),
+            by: by.as_str().into(),
         },
+        Event::Unhooked { hook, by, .. } => {
+            Body::Unhooked { hook: hook.as_str().into(), by: by.as_str().into() }
+        }
         Event::Banned { address, until, by, .. } => {
             Body::Banned { address: *address, until: *until, by: by.as_str().into() }
         }
@@ -399,6 +418,17 @@ pub(crate) fn read_event(place: Place, bytes: &[u8]) -> Result<Event, String> {
             key: key_hash(&key).ok_or("a user's key isn't one")?,
             at,
         },
+        Body::Hooked { hook, room, name, key, by } => Event::Hooked {
+            hook: UserId::new(hook),
+            room: RoomId::new(room),
+            name: name.into(),
+            key: key_hash(&key).ok_or("a webhook's key isn't one")?,
+            by: UserId::new(by),
+            at,
+        },
+        Body::Unhooked { hook, by } => {
+            Event::Unhooked { hook: UserId::new(hook), by: UserId::new(by), at }
+        }
         Body::Banned { address, until, by } => {
             Event::Banned { address, until, by: UserId::new(by), at }
         }
@@ -429,6 +459,10 @@ fn happened(fact: Fact) -> What {
         Fact::Left { user } => What::Left { user: UserId::new(user) },
         Fact::Appointed { user, role } => What::Appointed { user: UserId::new(user), member: role },
     }
+}
+
+fn hex(key: &KeyHash) -> String {
+    key.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The hash that 64 hexadecimal digits stand for.

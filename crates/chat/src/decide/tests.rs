@@ -422,3 +422,58 @@ fn what_was_read_only_grows_and_writing_is_reading() {
     assert_eq!(read(&mut log, 1), Ok(Decision::So { seq: 2 }));
     assert_eq!(log.state.read(&b.user, &lobby), Read { seq: 2, n: 2 });
 }
+
+/// A program with a webhook of a room.
+#[track_caller]
+fn hooked(log: &mut Log, owner: &Author, room: &RoomId, name: &str, key: u8) -> Author {
+    let hook = Command::Hook { room: room.clone(), name: name.into(), key: KeyHash([key; 32]) };
+    match log.decide(owner, hook).unwrap() {
+        Decision::New(Event::Hooked { hook, name, .. }) => {
+            Author { user: hook, role: Role::Hook, ..guest(&name) }
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_webhook_writes_into_its_own_room_and_does_nothing_else() {
+    let mut log = Log::default();
+    let owner = log.user("owner");
+    let room = log.room(&owner, Kind::Announcement, &[]);
+    let other = log.room(&owner, Kind::Public, &[]);
+    let hook = hooked(&mut log, &owner, &room, "ci", 1);
+    let m = log.seq(&hook, say_in(&room, "done", Some("n"))).unwrap();
+    assert_eq!(log.seq(&hook, say("x", None)), Err(Refusal::NotFound), "not even the lobby");
+    assert_eq!(log.seq(&hook, say_in(&other, "x", None)), Err(Refusal::NotFound));
+    let own = Command::Change { room: room.clone(), m, nonce: Nonce::new("d"), op: Op::Delete };
+    assert_eq!(log.seq(&hook, own), Err(Refusal::Forbidden));
+    assert_eq!(log.seq(&hook, admit(&other, &hook)), Err(Refusal::Forbidden));
+    let unhook = Command::Unhook { room: room.clone(), hook: hook.user.clone() };
+    let elsewhere = Command::Unhook { room: other.clone(), hook: hook.user.clone() };
+    assert_eq!(log.seq(&hook, unhook.clone()), Err(Refusal::Forbidden));
+    assert_eq!(log.seq(&owner, elsewhere), Err(Refusal::NotFound));
+    assert!(log.decide(&owner, unhook.clone()).is_ok());
+    assert_eq!(log.seq(&owner, unhook), Err(Refusal::NotFound));
+    assert_eq!(log.seq(&hook, say_in(&room, "late", None)), Err(Refusal::NotFound));
+    assert_eq!(log.seq(&hook, say_in(&room, "done", Some("n"))), Ok(m), "what was said stays so");
+    let next = hooked(&mut log, &owner, &room, "ci", 1);
+    assert_ne!(next.user, hook.user, "an id is given once");
+}
+
+#[test]
+fn a_webhook_has_no_persons_name_and_no_person_a_webhooks() {
+    let mut log = Log::default();
+    let owner = log.user("owner");
+    let room = log.room(&owner, Kind::Public, &[]);
+    log.user("Minsu");
+    let hook = Command::Hook { room: room.clone(), name: "minsu".into(), key: KeyHash([1; 32]) };
+    let suggest = "minsu2".to_owned();
+    assert_eq!(log.decide(&owner, hook), Err(Refusal::NameTaken { suggest }));
+    let hook = hooked(&mut log, &owner, &room, "ci", 1);
+    let register = Command::Register { key: KeyHash([9; 32]), name: "CI".into() };
+    let suggest = "CI2".to_owned();
+    assert_eq!(log.decide(&guest("x"), register.clone()), Err(Refusal::NameTaken { suggest }));
+    let unhook = Command::Unhook { room, hook: hook.user };
+    assert!(log.decide(&owner, unhook).is_ok());
+    assert!(log.decide(&guest("x"), register).is_ok());
+}

@@ -68,6 +68,22 @@ impl Hub {
                     None => self.register(session, pending, key, &name, now),
                 }
             }
+            Who::Hook { id, key, address } => {
+                let hooks = self.state.hooks();
+                let found = hooks.of_key(&key).and_then(|user| Some((user, hooks.get(user)?)));
+                let refusal = match found {
+                    _ if self.state.is_banned(address.ip(), now) => Refusal::Banned,
+                    Some((user, hook)) => {
+                        let (user, name) = (user.clone(), hook.name.clone());
+                        let address = Some(address.ip());
+                        let author = Author { user, name, role: Role::Hook, address };
+                        return self.seat(session, Way::Bearer, author, false, now);
+                    }
+                    None => Refusal::NotFound,
+                };
+                let answer = Answer::Refused(refusal);
+                self.outputs.push(Output::Answer { session, id, answer });
+            }
             Who::Bearer { id, key, address } => {
                 let refusal = if self.state.is_banned(address.ip(), now) {
                     Refusal::Banned

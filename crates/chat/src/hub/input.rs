@@ -92,6 +92,18 @@ pub enum Request {
         /// Where.
         room: RoomId,
     },
+    /// Say something as a webhook does, in its room.
+    Post {
+        /// What the asker calls it.
+        nonce: Option<Nonce>,
+        /// What, as it was written.
+        text: Arc<str>,
+    },
+    /// The webhooks of a room.
+    Hooks {
+        /// Which.
+        room: RoomId,
+    },
     /// Who the asker is.
     Me,
     /// The asker's rooms, and those it could join.

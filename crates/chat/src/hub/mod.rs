@@ -273,7 +273,10 @@ impl Hub {
             }
             purse = Some(own);
         }
-        if let Request::Say { text, .. } = &request {
+        if asker.author.role == Role::Hook && !matches!(request, Request::Post { .. }) {
+            return Err(Refusal::Forbidden);
+        }
+        if let Request::Say { text, .. } | Request::Post { text, .. } = &request {
             check_text(text, &self.limits)?;
             if let Some(purse) = purse {
                 purse.sends.take(send_rate, now).map_err(limited)?;
@@ -305,6 +308,16 @@ impl Hub {
                 self.answer(session, id, Answer::Online(online));
             }
             Request::Typing { room } => self.typing(session, room, now)?,
+            Request::Post { nonce, text } => {
+                let hook = self.state.hooks().get(&self.sessions[&session].author.user);
+                let room = hook.ok_or(Refusal::NotFound)?.room.clone();
+                let command = Command::Send { room, nonce, text, reply: None };
+                return Ok(Admitted::ForLog(command, Asked::Say));
+            }
+            Request::Hooks { room } => {
+                let hooks = self.hooks(&self.sessions[&session].author, &room)?;
+                self.answer(session, id, Answer::Hooks(hooks));
+            }
             Request::Me => {
                 let Author { user, name, .. } = self.sessions[&session].author.clone();
                 self.answer(session, id, Answer::Me { user, name });
@@ -369,7 +382,9 @@ impl Hub {
             }
             Command::Create { .. } => Ok(Asked::Create),
             Command::Ban { .. } | Command::Unban { .. } => Ok(Asked::Administer),
-            Command::Admit { .. }
+            Command::Unhook { .. }
+            | Command::Hook { .. }
+            | Command::Admit { .. }
             | Command::Remove { .. }
             | Command::Appoint { .. }
             | Command::Set { .. }
@@ -388,7 +403,8 @@ impl Hub {
         match whom {
             Whom::Address(address) => Ok(Target::Address(address)),
             Whom::Name(name) => {
-                if let Some(user) = self.state.user_named(&name) {
+                let hooks = self.state.hooks();
+                if let Some(user) = self.state.user_named(&name).or_else(|| hooks.named(&name)) {
                     return Ok(Target::User(user.clone()));
                 }
                 if let Some(found) = self.sessions.values().find(|one| *one.author.name == name) {
@@ -427,6 +443,7 @@ impl Hub {
                     (_, Asked::Administer) => {
                         Answer::Recorded { name: self.shown_target(&event), event: event.clone() }
                     }
+                    (Event::Hooked { hook, .. }, _) => Answer::Hooked { hook: hook.clone() },
                     (Event::Changed(change), _) => Answer::Changed { seq: change.seq },
                     (Event::Read { user, room, seq, .. }, _) => {
                         self.tell_seen(session, user, room, *seq);
@@ -547,7 +564,8 @@ impl Hub {
             Event::Muted { target: Target::User(user), .. }
             | Event::Unmuted { target: Target::User(user), .. } => {
                 let here = || self.sessions.values().find(|session| session.author.user == *user);
-                let known = self.state.user(user).map(|user| user.name.clone());
+                let hook = || self.state.hooks().get(user).map(|hook| hook.name.clone());
+                let known = self.state.user(user).map(|user| user.name.clone()).or_else(hook);
                 known.or_else(|| here().map(|session| session.author.name.clone()))
             }
             _ => None,

@@ -157,6 +157,13 @@ pub enum Answer {
     },
     /// Who of the watched is here.
     Online(Vec<UserId>),
+    /// A program may write.
+    Hooked {
+        /// Under which id.
+        hook: UserId,
+    },
+    /// The id and shown name of each webhook of a room.
+    Hooks(Vec<(UserId, Arc<str>)>),
     /// Who the asker is.
     Me {
         /// Its id.

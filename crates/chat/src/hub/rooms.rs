@@ -3,6 +3,7 @@
 use super::{
     Admitted, Answer, Hub, Mode, Opened, Output, Part, RoomDetails, RoomEntry, SessionId, Wanted,
 };
+use crate::command::Author;
 use crate::event::Member;
 use crate::permission;
 use crate::refusal::Refusal;
@@ -195,6 +196,20 @@ impl Hub {
         others.truncate(OTHERS_MAX);
         let others = others.into_iter().filter_map(|(_, id)| self.room_entry(user, id)).collect();
         (own, others)
+    }
+
+    /// The webhooks of a room, for its owners.
+    pub(super) fn hooks(
+        &self,
+        author: &Author,
+        room: &RoomId,
+    ) -> Result<Vec<(UserId, Arc<str>)>, Refusal> {
+        let (_, membership) = permission::enters(&self.state, author, room)?;
+        if !permission::owns(membership, author) {
+            return Err(Refusal::Forbidden);
+        }
+        let hooks = self.state.hooks().of_room(room).into_iter();
+        Ok(hooks.map(|(id, hook)| (id.clone(), hook.name.clone())).collect())
     }
 
     /// A room with its members, for whoever may find it.

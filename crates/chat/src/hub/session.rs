@@ -49,6 +49,16 @@ pub enum Who {
         /// Where it comes from.
         address: SocketAddr,
     },
+    /// One HTTP request of a program that has a webhook, by its key. A key that no webhook has is
+    /// answered with a refusal to the request's own `id`.
+    Hook {
+        /// What the session calls its request.
+        id: u64,
+        /// The key.
+        key: KeyHash,
+        /// Where it comes from.
+        address: SocketAddr,
+    },
     /// The operator's console.
     Operator,
 }

@@ -30,6 +30,8 @@ impl State {
         lines.extend(self.users.iter().map(|(id, user)| format!("user {id:?} {user:?}")));
         lines.extend(self.bans.iter().map(|ban| format!("ban {ban:?}")));
         lines.extend(self.mutes.iter().map(|mute| format!("mute {mute:?}")));
+        lines.extend(self.hooks.iter().map(|hook| format!("hook {hook:?}")));
+        lines.push(format!("hooks {}", self.hooks.ever()));
         lines.sort_unstable();
         let mut text = String::new();
         for line in lines {

@@ -4,6 +4,7 @@
 
 mod describe;
 mod desk;
+mod hooks;
 mod messages;
 mod problem;
 mod rooms;
@@ -20,7 +21,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use damso_chat::hub::{Answer, Request};
+use damso_chat::hub::{Answer, Request, Who};
 use damso_chat::{KeyHash, Refusal};
 use damso_protocol::v1::NUMBER_MAX;
 use damso_protocol::{Limits, Nonce};
@@ -50,6 +51,9 @@ pub fn router(desk: Arc<Desk>, limits: &Limits) -> Router {
         .routes(routes!(messages::one, messages::edit, messages::delete))
         .routes(routes!(messages::react, messages::unreact))
         .routes(routes!(messages::pin, messages::unpin))
+        .routes(routes!(hooks::post))
+        .routes(routes!(hooks::list, hooks::create))
+        .routes(routes!(hooks::revoke))
         .split_for_parts();
     let description: Bytes = describe::complete(description, limits).into();
     let describe = get(move || async move {
@@ -194,7 +198,8 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
 impl Asker {
     async fn ask(&self, request: Request) -> Result<Told, Problem> {
-        self.desk.ask(self.key, self.peer.0, request).await
+        let key = self.key;
+        self.desk.ask(|id, address| Who::Bearer { id, key, address }, self.peer.0, request).await
     }
 
     /// Asks for something that has no other answer than that it was done.

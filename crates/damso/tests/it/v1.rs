@@ -2,6 +2,7 @@
 
 mod api;
 mod hello;
+mod hooks;
 mod hostile;
 mod messages;
 mod notices;

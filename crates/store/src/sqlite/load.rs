@@ -3,7 +3,7 @@
 use super::error::Failure;
 use super::reading::Readings;
 use crate::record;
-use damso_chat::state::{Membership, Read, State, User};
+use damso_chat::state::{Hook, Membership, Read, State, User};
 use damso_chat::{KeyHash, Member, Target};
 use damso_protocol::{RoomId, UserId};
 use rusqlite::{Connection, params};
@@ -56,6 +56,7 @@ pub(super) fn load(connection: &Connection, end: End) -> Result<(State, Readings
     rooms(connection, &mut state)?;
     readings(connection, &mut state)?;
     kept(connection, &mut state)?;
+    hooks(connection, &mut state)?;
     let pending = catch_up(connection, &mut state, end)?;
     Ok((state, pending))
 }
@@ -138,6 +139,27 @@ fn kept(connection: &Connection, state: &mut State) -> Result<(), Failure> {
             "scrub" => {}
             _ => return Err(bad()),
         }
+    }
+    Ok(())
+}
+
+fn hooks(connection: &Connection, state: &mut State) -> Result<(), Failure> {
+    let mut statement = connection.prepare("SELECT id, room, name, key FROM hook")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = UserId::new(row.get::<_, String>(0)?);
+        let key = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+        let hook = match key {
+            // It was revoked.
+            [] => None,
+            key => {
+                let bad = |_| Failure::Record(format!("the key of the webhook {id} isn't one"));
+                let key = KeyHash(key.try_into().map_err(bad)?);
+                let (room, name) = (row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+                Some(Hook { room: RoomId::new(room), name: name.into(), key })
+            }
+        };
+        state.restore_hook(id, hook);
     }
     Ok(())
 }

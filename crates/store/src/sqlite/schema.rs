@@ -20,7 +20,8 @@ pub(super) const FORMAT: i64 = 2;
 /// - `current`: what has changed of a message; most messages have none.
 /// - `reading`: how far users have read, and which unread messages call them. What their own
 ///   messages say about it is put in now and then: up to the position `meta.readings`.
-/// - `hook`: the webhooks by which programs write into a room. No event tells of them.
+/// - `hook`: the webhooks by which programs write into a room; one without a key was revoked, and
+///   keeps its id from being given again.
 const TABLES: &str = "
 CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),

@@ -69,6 +69,19 @@ impl Writer {
                     .prepare_cached("INSERT INTO user (id, name, key) VALUES (?1, ?2, ?3)")?
                     .execute(params![user.as_str(), &**name, key.0])?;
             }
+            Event::Hooked { hook, room, name, key, .. } => {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO hook (id, room, name, key) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute(params![hook.as_str(), room.as_str(), &**name, key.0])?;
+            }
+            // Its row stays, without a key: its id is never given again.
+            Event::Unhooked { hook, .. } => {
+                connection
+                    .prepare_cached("UPDATE hook SET key = x'' WHERE id = ?1")?
+                    .execute(params![hook.as_str()])?;
+            }
             Event::Banned { address, until, .. } => {
                 keep(connection, "ban", &address.to_string(), *until)?;
             }

@@ -4,8 +4,8 @@ use super::problem::Problem;
 use crate::hub::HubHandle;
 use crate::readers::{Asked, Fetched, FetchedPage};
 use crate::shard::{ShardHandle, ToShard};
+use damso_chat::Refusal;
 use damso_chat::hub::{Answer, Ending, Input, Request, SessionId, Who};
-use damso_chat::{KeyHash, Refusal};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -68,10 +68,10 @@ impl Desk {
         })
     }
 
-    /// Asks for something, on behalf of whoever has this key.
+    /// Asks for something, on behalf of whom `who` makes of the hello's id and the address.
     pub async fn ask(
         &self,
-        key: KeyHash,
+        who: impl FnOnce(u64, SocketAddr) -> Who,
         peer: SocketAddr,
         request: Request,
     ) -> Result<Told, Problem> {
@@ -81,7 +81,7 @@ impl Desk {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, sender);
         // However this ends, and be it that the request is dropped.
         let _goodbye = Goodbye { desk: self, session };
-        let who = Who::Bearer { id: ID, key, address: crate::dialect::shown(peer) };
+        let who = who(ID, crate::dialect::shown(peer));
         self.hub
             .give(vec![Input::Hello { session, who }, Input::Request { session, id: ID, request }]);
         match tokio::time::timeout(ANSWER_MAX, answer).await {

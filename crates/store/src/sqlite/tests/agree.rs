@@ -5,7 +5,7 @@ use crate::rows::{Ask, Part, Rows};
 use crate::tests::{entry, guest, operator, register, say, say_in, user};
 use crate::{Log, Memory, Reader};
 use damso_chat::state::{History, Kind, Post};
-use damso_chat::{Author, Command, Entry, Member, Op, Setting, Target};
+use damso_chat::{Author, Command, Entry, KeyHash, Member, Op, Role, Setting, Target};
 use damso_protocol::{Nonce, RoomId, UserId};
 use proptest::prelude::*;
 use std::net::IpAddr;
@@ -17,11 +17,21 @@ fn any_author() -> impl Strategy<Value = Author> {
         // Mostly one, so that many a change is of the author's own.
         8 => Just(user(1)),
         4 => (2_u8..4).prop_map(user),
+        2 => any_program(),
     ]
 }
 
 fn any_user() -> impl Strategy<Value = UserId> {
     (1_u8..5).prop_map(|number| user(number).user)
+}
+
+fn any_hook() -> impl Strategy<Value = UserId> {
+    (1_u8..4).prop_map(|number| UserId::new(format!("w{number}")))
+}
+
+/// A program, or what was one.
+fn any_program() -> impl Strategy<Value = Author> {
+    any_hook().prop_map(|user| Author { user, name: "ci".into(), role: Role::Hook, address: None })
 }
 
 fn any_room() -> impl Strategy<Value = RoomId> {
@@ -107,7 +117,12 @@ fn any_rule() -> impl Strategy<Value = Command> {
     let address = (1_u8..4).prop_map(|last| IpAddr::from([10, 0, 0, last]));
     let target =
         prop_oneof![any_user().prop_map(Target::User), address.clone().prop_map(Target::Address),];
+    let hook = (any_room(), prop_oneof![Just("ci"), Just("user2")], 0_u8..9);
     prop_oneof![
+        1 => hook.prop_map(|(room, name, key)| {
+            Command::Hook { room, name: name.into(), key: KeyHash([key; 32]) }
+        }),
+        1 => (any_room(), any_hook()).prop_map(|(room, hook)| Command::Unhook { room, hook }),
         2 => create.prop_map(|((kind, name), members, history, nonce)| {
             Command::Create { kind, name: name.map(Into::into), members, history, nonce }
         }),
@@ -155,7 +170,12 @@ fn beginning() -> Vec<Entry> {
     let members = vec![user(2).user];
     let (kind, history, nonce) = (Kind::Public, History::All, None);
     let create = Command::Create { kind, name, members, history, nonce };
+    let hook = |number: u8, name: &str| {
+        let (room, key) = (RoomId::new("r1"), KeyHash([100 + number; 32]));
+        entry(&user(1), Command::Hook { room, name: name.into(), key })
+    };
     let mut entries = vec![register(1), register(2), register(3), entry(&user(1), create)];
+    entries.extend([hook(1, "ci"), hook(2, "감시")]);
     for room in ["lobby", "r1"] {
         entries.extend((0..3).map(|_| say_in(&user(1), room, "처음", None)));
     }
