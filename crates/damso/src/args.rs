@@ -20,6 +20,14 @@ pub enum Action {
     Serve(ServeArgs),
     /// Send one message.
     Send(SendArgs),
+    /// Copy the log into a file.
+    Backup(FileArgs),
+    /// Make a data folder from such a file.
+    Restore(FileArgs),
+    /// Look whether the log is in order.
+    Verify(DataArgs),
+    /// Write the log as JSON.
+    Export(DataArgs),
     /// Run the echo server.
     Echo(EchoArgs),
 }
@@ -45,6 +53,17 @@ enum Verb {
     Serve(ServeArgs),
     /// Send one message, for scripts
     Send(SendArgs),
+    /// Copy everything into one file, also while damso runs
+    Backup(FileArgs),
+    /// Make an empty data folder anew from a backup
+    #[command(hide = true)]
+    Restore(FileArgs),
+    /// Look whether everything in the data folder is in order
+    #[command(hide = true)]
+    Verify(DataArgs),
+    /// Write everything to stdout as JSON, an object a line
+    #[command(hide = true)]
+    Export(DataArgs),
     /// Send every WebSocket message back, for conformance suites
     #[command(hide = true)]
     Echo(EchoArgs),
@@ -115,6 +134,27 @@ pub struct SendArgs {
     pub wait: u64,
 }
 
+/// Which data folder, as typed.
+#[derive(Args, Debug, Default, Clone)]
+pub struct DataArgs {
+    /// The data folder; default ./damso-data
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Read settings from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Words and flags of `damso backup` and `damso restore`, as typed.
+#[derive(Args, Debug, Clone)]
+pub struct FileArgs {
+    /// The backup
+    pub file: PathBuf,
+    /// Which data folder.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
 /// Flags of `damso echo`, as typed.
 #[derive(Args, Debug, Default, Clone)]
 pub struct EchoArgs {
@@ -143,6 +183,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Action, Failur
         None => Ok(Action::Serve(cli.serve)),
         Some(Verb::Serve(args)) => Ok(Action::Serve(args)),
         Some(Verb::Send(args)) => Ok(Action::Send(args)),
+        Some(Verb::Backup(args)) => Ok(Action::Backup(args)),
+        Some(Verb::Restore(args)) => Ok(Action::Restore(args)),
+        Some(Verb::Verify(args)) => Ok(Action::Verify(args)),
+        Some(Verb::Export(args)) => Ok(Action::Export(args)),
         Some(Verb::Echo(args)) => Ok(Action::Echo(args)),
         Some(Verb::Help { topic: None }) => {
             Ok(Action::Print(Cli::command().render_help().to_string()))
@@ -231,6 +275,10 @@ mod tests {
             "--set",
             "--log",
             "--no-console",
+            "backup",
+            "restore",
+            "verify",
+            "export",
             "echo",
         ] {
             assert!(all.contains(word), "{word} is missing from:\n{all}");

@@ -1,7 +1,7 @@
 //! Settings: a TOML file, then the environment, then `--set`, then flags; the later ones win.
 //! Raw as typed, then resolved and checked: two types.
 
-use crate::args::{EchoArgs, ServeArgs};
+use crate::args::{DataArgs, EchoArgs, ServeArgs};
 use crate::engine::Kind;
 use crate::http::upgrade::Policy;
 use crate::process::Failure;
@@ -100,6 +100,15 @@ impl Config {
             }),
         )
         .map_err(Failure::usage)
+    }
+
+    /// The data folder of the verbs that work on one: where `damso serve` would have it.
+    ///
+    /// # Errors
+    /// One sentence that names the flag, setting or file.
+    pub fn data_folder(args: &DataArgs) -> Result<Option<PathBuf>, Failure> {
+        let (data, config) = (args.data.clone(), args.config.clone());
+        Ok(Self::of_serve(&ServeArgs { data, config, ..ServeArgs::default() })?.data)
     }
 
     /// Resolves the flags of `damso echo`.

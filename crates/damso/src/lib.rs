@@ -22,3 +22,4 @@ pub mod send;
 pub mod serve;
 pub mod session;
 pub mod shard;
+pub mod verbs;

@@ -1,7 +1,7 @@
 //! `damso`: a chat server in one binary.
 
 use damso::args::{self, Action};
-use damso::{config, echo, process, send, serve};
+use damso::{config, echo, process, send, serve, verbs};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,6 +16,10 @@ fn main() -> ExitCode {
         }
         Ok(Action::Serve(args)) => serve::run(&args),
         Ok(Action::Send(args)) => send::run(&args),
+        Ok(Action::Backup(args)) => verbs::backup(&args),
+        Ok(Action::Restore(args)) => verbs::restore(&args),
+        Ok(Action::Verify(args)) => verbs::verify(&args),
+        Ok(Action::Export(args)) => verbs::export(&args),
         Ok(Action::Echo(args)) => echo::run(&args),
         Err(usage) => Err(usage),
     };

@@ -10,8 +10,8 @@ mod tests;
 pub use memory::Memory;
 pub use rows::{Ask, Page, Part, ReadError, Rows};
 pub use sqlite::{
-    Checkpointer, Durability, Folder, Migrated, OpenError, Options, Progress, Reader, Sqlite,
-    Verified, VerifyError,
+    Checkpointer, Durability, Folder, Migrated, OpenError, Options, Progress, Reader, Restored,
+    Sqlite, Verified, VerifyError, restore,
 };
 
 use damso_chat::{Decision, Entry, Refusal, State};

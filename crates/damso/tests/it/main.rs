@@ -9,6 +9,7 @@
 //! - `health`: `/metrics`, `/healthz` and `/readyz`.
 //! - `send`: `damso send`.
 //! - `v1`: damso.v1, and rooms over HTTP.
+//! - `verbs`: `damso backup`, `restore`, `verify`, `export`.
 //!
 //! Nothing here sleeps to let something happen: a test blocks on what it waits for, up to
 //! [`client::PATIENCE`], or asks the server itself until it says so.
@@ -35,3 +36,4 @@ mod send;
 mod server;
 mod tutorial;
 mod v1;
+mod verbs;

@@ -4,13 +4,12 @@
 //! disk and was found sound: whatever ends the process, there is no file that looks whole and isn't.
 
 use super::error::Failure;
-use super::verify;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// So many pages are copied at a time, between two looks at how far it is: 1 MiB.
@@ -38,22 +37,84 @@ pub enum Progress {
 }
 
 /// The name under which `path` is made.
-pub(super) fn partial(path: &Path) -> PathBuf {
+fn partial(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".partial");
     name.into()
 }
 
-/// Copies the database as `source` sees it into a new file, readable by its owner alone, which is
-/// then known to be on the disk, and sound. What was there under that name is gone.
+/// A copy that doesn't have its name yet.
+pub(super) struct Partial {
+    path: PathBuf,
+    /// So that two of us don't write one file.
+    hold: File,
+}
+
+impl Partial {
+    /// Begins a file, readable by its owner alone. What was there under that name is gone.
+    fn new(path: PathBuf) -> io::Result<Self> {
+        let hold =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)?;
+        let busy = || io::Error::new(io::ErrorKind::ResourceBusy, "another damso is writing it");
+        match hold.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(busy()),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // The one who had it may just have given it its name.
+        if !fs::metadata(&path).is_ok_and(|found| is_same(&found, &hold)) {
+            return Err(busy());
+        }
+        hold.set_len(0)?;
+        remove_beside(&path)?;
+        Ok(Self { path, hold })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Brings it to the disk and gives it its name, for good.
+    pub(super) fn publish(self, path: &Path) -> io::Result<()> {
+        self.hold.sync_all()?;
+        fs::rename(&self.path, path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+
+    /// Removes it: a full disk shouldn't be filled by what is of no use.
+    pub(super) fn discard(self) {
+        let _ = remove_beside(&self.path);
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn is_same(found: &Metadata, file: &File) -> bool {
+    file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
+}
+
+/// Copies the database as `source` sees it into the file that is to become `target`.
 pub(super) fn copy(
     source: &Connection,
     target: &Path,
     progress: &mut dyn FnMut(Progress),
+) -> Result<Partial, Failure> {
+    let partial = Partial::new(partial(target))
+        .map_err(|error| Failure::Record(format!("{}.partial: {error}", target.display())))?;
+    match fill(source, &partial.path, progress) {
+        Ok(()) => Ok(partial),
+        Err(failure) => {
+            partial.discard();
+            Err(failure)
+        }
+    }
+}
+
+fn fill(
+    source: &Connection,
+    target: &Path,
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::Record(format!("{}: {error}", target.display()));
-    remove(target).map_err(failed)?;
-    OpenOptions::new().create_new(true).write(true).mode(0o600).open(target).map_err(failed)?;
     let mut copy = Connection::open(target)?;
     // Nobody needs what is there before it is whole; then it is brought to the disk in one go.
     copy.pragma_update(None, "synchronous", "OFF")?;
@@ -62,7 +123,7 @@ pub(super) fn copy(
     {
         // Held until the copy is whole, so that what others write meanwhile isn't seen: SQLite
         // would begin from the start each time.
-        let _moment = source.is_autocommit().then(|| source.unchecked_transaction()).transpose()?;
+        let _moment = source.unchecked_transaction()?;
         source.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let backup = Backup::new(source, &mut copy)?;
         loop {
@@ -79,27 +140,17 @@ pub(super) fn copy(
             }
         }
     }
-    let mode: String =
-        copy.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0))?;
+    let mode: String = copy.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
     if mode != "delete" {
         return Err(Failure::Record(format!("the copy's journal is '{mode}'")));
     }
-    progress(Progress::Checking);
-    verify::sound(&copy)?;
     copy.close().map_err(|(_, error)| error)?;
-    File::open(target).and_then(|file| file.sync_all()).map_err(failed)
+    Ok(())
 }
 
-/// Gives a file that is whole its name, for good.
-pub(super) fn publish(partial: &Path, path: &Path) -> io::Result<()> {
-    fs::rename(partial, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// Removes a file, and what SQLite may have left beside it.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    for beside in ["", "-journal", "-wal", "-shm"] {
+/// Removes what SQLite, or a process that was ended, may have left beside a file.
+fn remove_beside(path: &Path) -> io::Result<()> {
+    for beside in ["-journal", "-wal", "-shm"] {
         let mut name = OsString::from(path);
         name.push(beside);
         match fs::remove_file(PathBuf::from(name)) {
@@ -108,4 +159,11 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes what was left of a copy that was to become `path`, by whoever may.
+pub(super) fn sweep(path: &Path) {
+    let partial = partial(path);
+    let _ = remove_beside(&partial);
+    let _ = fs::remove_file(partial);
 }

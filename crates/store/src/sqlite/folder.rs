@@ -59,7 +59,7 @@ impl Folder {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let path = fs::canonicalize(path).map_err(failed)?;
-        let lock = path.join("lock");
+        let lock = path.join(LOCK);
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock);
         let lock = lock.map_err(failed)?;
@@ -81,6 +81,21 @@ impl Folder {
     /// Where it is, absolute.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Takes hold of a folder in which there is nothing yet, making it if it isn't there. What a
+    /// restore that was ended has left counts as nothing.
+    ///
+    /// # Errors
+    /// As [`hold`](Self::hold), and there is something in it.
+    pub fn hold_empty(path: &Path) -> Result<Self, OpenError> {
+        // A folder of something else isn't even touched; one in use is told to be so.
+        if !path.join(LOCK).exists() {
+            check_empty(path)?;
+        }
+        let folder = Self::hold(path)?;
+        check_empty(&folder.path)?;
+        Ok(folder)
     }
 
     /// Whether nothing was kept there before.
@@ -106,3 +121,27 @@ impl Folder {
 }
 
 pub(super) const DATABASE: &str = "damso.db";
+const LOCK: &str = "lock";
+
+fn check_empty(path: &Path) -> Result<(), OpenError> {
+    let failed = |error: io::Error| {
+        OpenError(format!("the data folder {} can't be used: {error}", path.display()))
+    };
+    let files = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        files => files.map_err(failed)?,
+    };
+    for file in files {
+        let name = file.map_err(failed)?.file_name();
+        let name = name.to_string_lossy();
+        let is_left = name.strip_prefix(DATABASE).is_some_and(|rest| rest.starts_with(".partial"));
+        if name != LOCK && !is_left {
+            return Err(OpenError(format!(
+                "the folder {} isn't empty (there is {name}); choose one that is, or isn't there, \
+                 with --data",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}

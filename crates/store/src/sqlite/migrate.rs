@@ -4,6 +4,7 @@
 use super::copy;
 use super::error::Failure;
 use super::schema::FORMAT;
+use super::verify;
 use rusqlite::Connection;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -38,18 +39,11 @@ pub(super) fn migrate(
     let mut copied = OsString::from(path);
     copied.push(format!(".format-{format}"));
     let copied = PathBuf::from(copied);
-    let partial = copy::partial(&copied);
-    let kept = copy::copy(connection, &partial, &mut |_| {}).and_then(|()| {
-        copy::publish(&partial, &copied)
-            .map_err(|error| Failure::Record(format!("{}: {error}", copied.display())))
-    });
-    if let Err(failure) = kept {
-        // A full disk shouldn't be filled by what is of no use.
-        let _ = copy::remove(&partial);
-        return Err(Failure::Record(format!(
+    keep(connection, &copied).map_err(|failure| {
+        Failure::Record(format!(
             "it is of an older damso, and can't be copied before it is changed ({failure})"
-        )));
-    }
+        ))
+    })?;
     let transaction = connection.unchecked_transaction()?;
     for step in STEPS.iter().skip(format as usize - 1) {
         transaction.execute_batch(step)?;
@@ -57,4 +51,18 @@ pub(super) fn migrate(
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()?;
     Ok(Migrated { from: format, to: FORMAT, copy: copied })
+}
+
+/// Copies the database as it is, and looks whether the copy is sound.
+fn keep(connection: &Connection, copied: &Path) -> Result<(), Failure> {
+    let partial = copy::copy(connection, copied, &mut |_| {})?;
+    let checked = Connection::open(partial.path()).map_err(Failure::from);
+    let checked = checked.and_then(|copy| verify::sound(&copy));
+    if let Err(failure) = checked {
+        partial.discard();
+        return Err(failure);
+    }
+    partial
+        .publish(copied)
+        .map_err(|error| Failure::Record(format!("{}: {error}", copied.display())))
 }

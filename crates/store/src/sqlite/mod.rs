@@ -6,6 +6,7 @@
 //! failure to write nothing is known about what the disk holds, so the log gives up for good: its
 //! owner has to end the process, and the next start reads what is really there.
 
+mod backup;
 mod checkpoint;
 mod copy;
 mod error;
@@ -22,6 +23,7 @@ mod tests;
 mod verify;
 mod write;
 
+pub use backup::{Restored, restore};
 pub use checkpoint::Checkpointer;
 pub use copy::Progress;
 pub use folder::{Folder, OpenError};
@@ -97,6 +99,8 @@ impl Sqlite {
         let path = folder.database();
         let describe = |error: rusqlite::Error| OpenError::database(&path, &error);
         folder.make_database().map_err(|error| OpenError::file(&path, &error))?;
+        // Of a restore that was ended: nobody will go on with it.
+        copy::sweep(&path);
         let connection = connect(&folder, options).map_err(describe)?;
         connection.busy_timeout(BUSY_MAX).map_err(describe)?;
         let migrated = schema::prepare(&connection, &path, options.durability)?;

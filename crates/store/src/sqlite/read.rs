@@ -3,21 +3,23 @@
 
 use super::error::Failure;
 use super::folder::{self, OpenError};
+use super::load::{self, End};
 use crate::record::{self, Place};
 use crate::rows::{self, Ask, BYTES_MAX, EVENT_BYTES, Page, Part, ReadError, Rows, event_weight};
-use damso_chat::{Current, Event};
+use damso_chat::{Current, Event, State};
 use damso_protocol::RoomId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
 use std::path::{Path, PathBuf};
 
 /// A read-only connection to the log of a folder.
 pub struct Reader {
-    connection: Connection,
-    path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
 }
 
 impl Reader {
-    /// Opens the log in the folder at `path`, which an [`Sqlite`](super::Sqlite) holds.
+    /// Opens the log in the folder at `path`, whether or not an
+    /// [`Sqlite`](super::Sqlite) holds it.
     ///
     /// # Errors
     /// One sentence: there is no log, or it can't be read.
@@ -30,6 +32,24 @@ impl Reader {
         connection.pragma_update(None, "query_only", true).map_err(describe)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { connection, path })
+    }
+
+    /// The name of the log's life.
+    ///
+    /// # Errors
+    /// The log can't be read.
+    pub fn epoch(&self) -> Result<String, ReadError> {
+        self.moment(|connection| {
+            Ok(connection.query_row("SELECT epoch FROM meta", [], |row| row.get(0))?)
+        })
+    }
+
+    /// The state at this moment, from the view's tables.
+    ///
+    /// # Errors
+    /// The log can't be read.
+    pub fn state(&self) -> Result<State, ReadError> {
+        self.moment(|connection| Ok(load::load(connection, End::load(connection)?)?.0))
     }
 
     /// All that one question reads, it reads of one moment.

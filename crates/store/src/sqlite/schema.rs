@@ -144,7 +144,23 @@ pub(super) fn prepare(
     }
 }
 
-pub(super) fn newer_sentence(path: &Path, newer: i64) -> String {
+/// Whether what is there is a log that this damso can read, if perhaps of an older format.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let describe = |error: rusqlite::Error| OpenError::database(path, &error);
+    let format: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(describe)?;
+    match format {
+        1..=FORMAT => {
+            // Ours have this row.
+            let epoch = connection.query_row("SELECT epoch FROM meta", [], |_| Ok(()));
+            epoch.map_err(describe)
+        }
+        0 => Err(OpenError(format!("{} is no log of damso's", path.display()))),
+        newer => Err(OpenError(newer_sentence(path, newer))),
+    }
+}
+
+fn newer_sentence(path: &Path, newer: i64) -> String {
     format!(
         "{} has the format {newer}, and this damso knows up to {FORMAT}; it was written by a newer \
          one",
