@@ -16,6 +16,7 @@ pub mod hub;
 mod mention;
 mod permission;
 pub mod refusal;
+pub mod search;
 pub mod state;
 
 pub use command::{Author, Command, Entry, KeyHash, Role, Setting, Target};

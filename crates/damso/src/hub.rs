@@ -8,15 +8,16 @@ use crate::dialect::v1;
 use crate::feed::Published;
 use crate::metrics::{Figure, Metrics};
 use crate::process;
-use crate::readers::{self, Job, Readers};
+use crate::readers::{self, Job, Readers, Reading, Searching};
 use crate::shard::{ShardHandle, ToShard};
 use damso_chat::Entry;
 use damso_chat::hub::{Hub, Input, Output};
 use damso_protocol::v1::server;
-use damso_store::{Checkpointer, Fatal, Log, Memory, Outcome, Sqlite};
+use damso_store::{Checkpointer, Fatal, Indexer, Log, Memory, Outcome, Sqlite};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
+use tracing::warn;
 
 /// What the hub takes in before it hands its outputs on, in inputs; and the log before it
 /// commits, in batches.
@@ -115,6 +116,12 @@ pub fn run_checkpointer(checkpointer: Checkpointer) {
     if let Err(fatal) = checkpointer.run() {
         give_up(&fatal);
     }
+}
+
+/// Keeps the index of messages, until the log is gone. It yields to whatever else has to be done.
+pub fn run_indexer(indexer: Indexer) {
+    process::be_nice();
+    indexer.run(|sentence| warn!(%sentence, "the index of messages"));
 }
 
 /// Nothing is known about what the disk holds: the process ends, and the next start reads it.
@@ -224,10 +231,7 @@ pub fn run(
         match &recorder {
             Recorder::Here(log) => {
                 for job in jobs {
-                    let fetched = readers::read(job, &**log);
-                    if let Some(shard) = shards.get(usize::from(fetched.session.shard)) {
-                        shard.give(vec![ToShard::Fetched(fetched)]);
-                    }
+                    readers::deliver(readers::read(job, log), shards);
                 }
             }
             Recorder::There(_) => readers.ask(jobs),
@@ -267,7 +271,11 @@ pub fn sort_in(output: Output, batches: &mut [Vec<ToShard>], jobs: &mut Vec<Job>
             return;
         }
         Output::Page { session, id, user, wanted } => {
-            jobs.push(Job::Page { session, id, user, wanted, opened: None });
+            jobs.push(Job::Read(Reading::Page { session, id, user, wanted, opened: None }));
+            return;
+        }
+        Output::Search { session, id, sought } => {
+            jobs.push(Job::Search(Searching { session, id, sought }));
             return;
         }
         Output::Subscribe { session, room, next, opened } => {

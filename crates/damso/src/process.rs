@@ -54,6 +54,13 @@ pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// Lets other threads go before the calling one, where a thread can be told so.
+pub fn be_nice() {
+    // There a "process" of priorities is a thread.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 10);
+}
+
 /// What every server does first: logs of `log` and above go to stderr, as many descriptors as the
 /// system allows, and an end with a panic.
 pub fn begin_serving(log: tracing::Level) {

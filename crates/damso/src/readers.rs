@@ -6,18 +6,26 @@ use crate::dialect::{Reply, wire};
 use crate::feed;
 use crate::metrics::Figure;
 use crate::shard::{ShardHandle, ToShard};
-use damso_chat::hub::{self, Answer, Mode, Opened, SessionId, Wanted};
+use damso_chat::hub::{self, Answer, Mode, Opened, SessionId, Sought, Wanted};
 use damso_chat::{Event, Refusal};
 use damso_protocol::v1::server::PageMessage;
 use damso_protocol::{RoomId, UserId};
-use damso_store::{Ask, Page, Rows};
+use damso_store::{Ask, Found, Memory, Page, Rows, Search};
 use serde::Serialize;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use tracing::error;
 
-/// Something to read, and for whom.
+/// Something to be done by whoever has the log.
 pub enum Job {
+    /// Something to read.
+    Read(Reading),
+    /// Messages to be found.
+    Search(Searching),
+}
+
+/// Something to read, and for whom.
+pub enum Reading {
     /// A page.
     Page {
         /// For which session.
@@ -44,6 +52,16 @@ pub enum Job {
     },
 }
 
+/// Messages to be found, and for whom.
+pub struct Searching {
+    /// For which session.
+    pub session: SessionId,
+    /// What the session calls its request.
+    pub id: u64,
+    /// What to find.
+    pub sought: Sought,
+}
+
 /// What was read, and for whom.
 pub struct Fetched {
     /// For which session.
@@ -56,6 +74,8 @@ pub struct Fetched {
 pub enum Asked {
     /// A page, which brings its request's credit with it.
     Page(Box<FetchedPage>),
+    /// What was found, or why nothing could be looked for. Brings its request's credit with it.
+    Found(u64, Box<Result<Found, Answer>>),
     /// Events of a room; none if they can't be had any more.
     Events {
         /// Which room.
@@ -135,7 +155,7 @@ impl Readers {
     /// Asks for what has left the feeds, for the sessions that `session` knows by slot.
     pub fn ask_for(&self, wanted: Vec<feed::Wanted>, session: impl Fn(u32) -> Option<SessionId>) {
         self.ask(wanted.into_iter().filter_map(|feed::Wanted { slot, room, after, to }| {
-            Some(Job::Events { session: session(slot)?, room, after, to })
+            Some(Job::Read(Reading::Events { session: session(slot)?, room, after, to }))
         }));
     }
 }
@@ -147,13 +167,51 @@ pub fn job_of_open(session: SessionId, room: &RoomId, opened: &Opened) -> Option
     let part = hub::Part::Newest;
     let wanted = Wanted { room: room.clone(), part, limit, first: *first, head: *head };
     let (id, user, opened) = (*id, user.clone(), Some(opened.clone()));
-    Some(Job::Page { session, id, user, wanted, opened })
+    Some(Job::Read(Reading::Page { session, id, user, wanted, opened }))
 }
 
-/// Does a job.
-pub fn read(job: Job, rows: &dyn Rows) -> Fetched {
+/// Does a job, by a log that is looked through without an index.
+pub fn read(job: Job, log: &Memory) -> Fetched {
     match job {
-        Job::Page { session, id, user, wanted, opened } => {
+        Job::Read(reading) => read_rows(reading, log),
+        Job::Search(searching) => find(searching, log),
+    }
+}
+
+/// Looks for messages.
+fn find(searching: Searching, search: &dyn Search) -> Fetched {
+    let Searching { session, id, sought } = searching;
+    let found = search.search(&sought).map_err(|sentence| {
+        error!(%sentence, "messages could not be looked for");
+        Answer::Refused(Refusal::Unavailable)
+    });
+    Fetched { session, asked: Asked::Found(id, Box::new(found)) }
+}
+
+/// Looks for messages until whoever asks is gone. The queue's length is counted down.
+pub fn run_search(
+    search: &dyn Search,
+    queue: &Receiver<Searching>,
+    shards: &[ShardHandle],
+    length: &Figure,
+) {
+    while let Ok(searching) = queue.recv() {
+        length.take(1);
+        deliver(find(searching, search), shards);
+    }
+}
+
+/// Gives what was read to the session's shard.
+pub fn deliver(fetched: Fetched, shards: &[ShardHandle]) {
+    if let Some(shard) = shards.get(usize::from(fetched.session.shard)) {
+        shard.give(vec![ToShard::Fetched(fetched)]);
+    }
+}
+
+/// Reads.
+fn read_rows(reading: Reading, rows: &dyn Rows) -> Fetched {
+    match reading {
+        Reading::Page { session, id, user, wanted, opened } => {
             let Wanted { room, part, limit, first, head } = wanted;
             let ask = Ask { room: room.clone(), part, limit, first, head };
             let page = rows.page(&ask).map_err(|sentence| {
@@ -163,7 +221,7 @@ pub fn read(job: Job, rows: &dyn Rows) -> Fetched {
             let page = Box::new(FetchedPage { id, user, room, opened, page });
             Fetched { session, asked: Asked::Page(page) }
         }
-        Job::Events { session, room, after, to } => {
+        Reading::Events { session, room, after, to } => {
             let events = rows.events(&room, after, to).unwrap_or_else(|sentence| {
                 error!(%sentence, "events could not be read");
                 Vec::new()
@@ -173,25 +231,22 @@ pub fn read(job: Job, rows: &dyn Rows) -> Fetched {
     }
 }
 
-/// Does jobs until whoever gives them is gone. Several threads may share a queue, whose length is
+/// Reads until whoever asks is gone. Several threads may share a queue, whose length is
 /// counted down.
 pub fn run(
     rows: &dyn Rows,
-    queue: &Mutex<Receiver<Vec<Job>>>,
+    queue: &Mutex<Receiver<Vec<Reading>>>,
     shards: &[ShardHandle],
     length: &Figure,
 ) {
     loop {
         // A thread that panics ends the process, so the lock can't be poisoned.
         let Ok(queue) = queue.lock() else { return };
-        let Ok(jobs) = queue.recv() else { return };
+        let Ok(readings) = queue.recv() else { return };
         drop(queue);
-        for job in jobs {
-            let fetched = read(job, rows);
+        for reading in readings {
             length.take(1);
-            if let Some(shard) = shards.get(usize::from(fetched.session.shard)) {
-                shard.give(vec![ToShard::Fetched(fetched)]);
-            }
+            deliver(read_rows(reading, rows), shards);
         }
     }
 }

@@ -193,6 +193,8 @@ impl Relay {
                         self.go_on(session);
                     }
                 }
+                // Only HTTP asks for that.
+                Asked::Found(..) => {}
                 Asked::Events { room, after, events } => {
                     if self.desks.of(session).is_some() {
                         let slot = session.slot;

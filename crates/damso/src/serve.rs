@@ -12,7 +12,7 @@ use crate::lang::Lang;
 use crate::metrics::Figure;
 use crate::metrics::text::Scene;
 use crate::process::{self, Failure};
-use crate::readers::{self, Job, Readers};
+use crate::readers::{self, Job, Readers, Reading, Searching};
 use crate::session::Context;
 use damso_chat::State;
 use damso_chat::hub::{Hub, Input};
@@ -49,8 +49,9 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let metrics = context.metrics.clone();
     let (to_hub, hub_inbox) = hub::channel(&metrics);
     let (to_http, http_queue) = http::channel();
-    let jobs_length = metrics.queue("readers");
-    let (readers, jobs) = store.readers(&to_hub, &jobs_length);
+    let lengths = [metrics.queue("readers"), metrics.queue("search")];
+    let (readers, jobs, searches) = store.readers(&to_hub, &lengths);
+    let [jobs_length, searches_length] = lengths;
     let links = Links {
         context: context.clone(),
         hub: {
@@ -109,6 +110,12 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
             let checkpointer = log.checkpointer().map_err(failed)?;
             // It ends after the log; what it can't do in time the next start does.
             threads.push(spawn("checkpoint", move || hub::run_checkpointer(checkpointer))?);
+            let (indexer, searcher) = log.indexer().map_err(failed)?;
+            threads.push(spawn("index", move || hub::run_indexer(indexer))?);
+            let shards_of_search = shards.clone();
+            spawn("search", move || {
+                readers::run_search(&searcher, &searches, &shards_of_search, &searches_length);
+            })?;
             let jobs = Arc::new(Mutex::new(jobs));
             for number in 0..READERS {
                 let (reader, jobs) = (log.reader().map_err(failed)?, jobs.clone());
@@ -160,24 +167,38 @@ impl Store {
         Ok(Self::Disk(Box::new(log)))
     }
 
-    /// Whoever reads the log back, and what it waits on.
+    /// Whoever reads the log back and looks for messages in it, and what these wait on, whose
+    /// lengths are counted.
     fn readers(
         &self,
         hub: &HubHandle,
-        length: &Arc<Figure>,
-    ) -> (Readers, mpsc::Receiver<Vec<Job>>) {
-        let (sender, jobs) = mpsc::channel();
+        [jobs_length, searches_length]: &[Arc<Figure>; 2],
+    ) -> (Readers, mpsc::Receiver<Vec<Reading>>, mpsc::Receiver<Searching>) {
+        let (to_readers, readings) = mpsc::channel();
+        let (to_search, searches) = mpsc::channel();
         let readers = match self {
             Self::Memory(_) => hub.readers(),
             Self::Disk(_) => {
-                let length = length.clone();
-                Readers::new(move |batch| {
-                    length.add(batch.len() as u64);
-                    drop(sender.send(batch));
+                let (jobs_length, searches_length) = (jobs_length.clone(), searches_length.clone());
+                Readers::new(move |batch: Vec<Job>| {
+                    let mut rest = Vec::with_capacity(batch.len());
+                    for job in batch {
+                        match job {
+                            Job::Read(reading) => rest.push(reading),
+                            Job::Search(searching) => {
+                                searches_length.add(1);
+                                drop(to_search.send(searching));
+                            }
+                        }
+                    }
+                    if !rest.is_empty() {
+                        jobs_length.add(rest.len() as u64);
+                        drop(to_readers.send(rest));
+                    }
                 })
             }
         };
-        (readers, jobs)
+        (readers, readings, searches)
     }
 
     /// The name of the log's life: one in memory begins anew with each start.

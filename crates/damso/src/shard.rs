@@ -327,6 +327,8 @@ impl Shard {
                     self.feeds.release(id.slot, room, hold);
                 }
             }
+            // Only HTTP asks for that.
+            Asked::Found(..) => {}
             Asked::Events { room, after, events } => {
                 if !self.feeds.feed(id.slot, &room, after, &events, outlet)
                     && let Some(session) = self.of(id)

@@ -3,12 +3,14 @@
 pub mod memory;
 mod record;
 pub mod rows;
+pub mod search;
 pub mod sqlite;
 #[cfg(test)]
 mod tests;
 
 pub use memory::Memory;
 pub use rows::{Ask, Page, Part, ReadError, Rows};
+pub use search::{Found, Hit, Indexer, Notes, Search, Searcher};
 pub use sqlite::{
     Checkpointer, Durability, Folder, Migrated, OpenError, Options, Progress, Reader, Restored,
     Sqlite, Verified, VerifyError, restore,

@@ -5,6 +5,7 @@
 
 mod nonces;
 mod room;
+mod search;
 
 use crate::rows::{self, Ask, BYTES_MAX, EVENT_BYTES, Page, Part, ReadError, Rows, event_weight};
 use crate::{Fatal, Log, Outcome, WRITTEN_MAX};
@@ -34,6 +35,8 @@ struct Past {
     rooms: HashMap<RoomId, Kept>,
     /// How much all rooms take.
     bytes: usize,
+    /// How many events there ever were in rooms.
+    position: u64,
 }
 
 impl Default for Memory {
@@ -86,7 +89,8 @@ impl Past {
         let Some((room, _)) = event.place() else { return };
         let room = self.rooms.entry(room.clone()).or_default();
         let before = room.bytes();
-        room.push(event);
+        self.position += 1;
+        room.push(event, self.position);
         self.bytes = self.bytes - before + room.bytes();
     }
 

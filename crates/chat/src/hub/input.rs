@@ -2,6 +2,7 @@
 
 use super::{SessionId, Who};
 use crate::command::Command;
+use crate::search::Query;
 use damso_protocol::{Nonce, RoomId, UserId};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -81,6 +82,17 @@ pub enum Request {
         part: Part,
         /// The most messages in it.
         limit: usize,
+    },
+    /// Messages, wherever the asker may read.
+    Search {
+        /// What is in them.
+        query: Query,
+        /// In this room alone, by name or id.
+        room: Option<String>,
+        /// The most messages that are wanted.
+        limit: usize,
+        /// Only what stands before this place, where an earlier answer ended.
+        before: Option<u64>,
     },
     /// Who of these is here, from now on? Replaces what was asked before.
     Watch {

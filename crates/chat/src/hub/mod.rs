@@ -14,13 +14,15 @@ mod output;
 mod presence;
 pub mod rate;
 mod rooms;
+mod search;
 mod session;
 #[cfg(test)]
 mod tests;
 
 pub use input::{Input, Part, Request, Whom};
 pub use output::{
-    Answer, Bumped, Ending, Mode, Opened, Output, RoomDetails, RoomEntry, Wanted, Welcome,
+    Answer, Bumped, Ending, Mode, Opened, Output, Place, RoomDetails, RoomEntry, Sought, Wanted,
+    Welcome,
 };
 pub use session::{SessionId, Who};
 
@@ -302,6 +304,9 @@ impl Hub {
             }
             Request::History { room, part, limit } => {
                 return self.history(session, id, room, part, limit);
+            }
+            Request::Search { query, room, limit, before } => {
+                return self.search(session, id, query, room, limit, before);
             }
             Request::Watch { users } => {
                 let online = self.watch(session, users);

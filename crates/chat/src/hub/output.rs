@@ -3,6 +3,7 @@
 use super::{Part, SessionId};
 use crate::event::{Event, Member};
 use crate::refusal::Refusal;
+use crate::search::Has;
 use crate::state::{Kind, Post};
 use damso_protocol::{RoomId, UserId};
 use std::sync::Arc;
@@ -56,6 +57,15 @@ pub enum Output {
         /// What to read.
         wanted: Wanted,
     },
+    /// Messages to be found and given to the session. Brings a credit with it.
+    Search {
+        /// Which session.
+        session: SessionId,
+        /// What the session calls the request.
+        id: u64,
+        /// What to find.
+        sought: Sought,
+    },
     /// Something for one session alone.
     Answer {
         /// Which.
@@ -94,6 +104,38 @@ pub struct Wanted {
     pub first: u64,
     /// No message above this one.
     pub head: u64,
+}
+
+/// A room as far as somebody may search it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Which room.
+    pub room: RoomId,
+    /// The lowest `seq` the asker may see.
+    pub first: u64,
+    /// No message above this one.
+    pub head: u64,
+}
+
+/// What is looked for, and where the asker may look. Everything in it is required.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sought {
+    /// The rooms to look in; none: there is nothing to be found.
+    pub places: Vec<Place>,
+    /// Words and phrases, as they were typed.
+    pub terms: Vec<Arc<str>>,
+    /// Who said it.
+    pub by: Option<UserId>,
+    /// It was said before this time, in ms since 1970.
+    pub said_before: Option<u64>,
+    /// It was said at this time or later, in ms since 1970.
+    pub said_since: Option<u64>,
+    /// What it has.
+    pub has: Vec<Has>,
+    /// How many messages at most, newest first.
+    pub limit: usize,
+    /// Only what stands before this place, where an earlier answer ended.
+    pub before: Option<u64>,
 }
 
 /// How an `open` begins.

@@ -137,7 +137,7 @@ impl Hub {
     }
 
     /// The lowest `seq` that a member who may see `own` and above finds in the log.
-    fn first(&self, room: &RoomId, own: u64) -> u64 {
+    pub(super) fn first(&self, room: &RoomId, own: u64) -> u64 {
         self.firsts.get(room).copied().unwrap_or(1).max(own)
     }
 
@@ -230,7 +230,7 @@ impl Hub {
 }
 
 /// A room's name as a user sees it: a direct message is named by the others in it.
-fn shown_name(state: &State, room: &Room, user: &UserId) -> Arc<str> {
+pub(super) fn shown_name(state: &State, room: &Room, user: &UserId) -> Arc<str> {
     if room.kind != Kind::Direct {
         return room.name.clone().unwrap_or_default();
     }

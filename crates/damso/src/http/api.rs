@@ -9,6 +9,7 @@ mod messages;
 mod problem;
 mod rooms;
 mod schema;
+mod search;
 
 pub use desk::Desk;
 
@@ -54,6 +55,7 @@ pub fn router(desk: Arc<Desk>, limits: &Limits) -> Router {
         .routes(routes!(hooks::post))
         .routes(routes!(hooks::list, hooks::create))
         .routes(routes!(hooks::revoke))
+        .routes(routes!(search::search))
         .split_for_parts();
     let description: Bytes = describe::complete(description, limits).into();
     let describe = get(move || async move {

@@ -9,6 +9,7 @@ mod notices;
 pub(crate) mod peer;
 mod resume;
 mod rooms;
+mod search;
 
 use crate::server::{Engine, Server, damso};
 use std::path::PathBuf;

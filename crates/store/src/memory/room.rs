@@ -18,6 +18,8 @@ pub(super) struct Kept {
     events: VecDeque<Event>,
     /// The messages among them.
     messages: VecDeque<u64>,
+    /// Their places in the whole log.
+    positions: VecDeque<u64>,
     /// How many messages were forgotten.
     messages_forgotten: u64,
     /// The messages that changes have been made to.
@@ -34,11 +36,14 @@ impl Kept {
         self.forgotten + 1
     }
 
-    /// Takes in the room's next event.
-    pub(super) fn push(&mut self, event: &Event) {
+    /// Takes in the room's next event, which has this place in the whole log.
+    pub(super) fn push(&mut self, event: &Event, position: u64) {
         self.bytes += cost(event);
         match event {
-            Event::Message(message) => self.messages.push_back(message.seq),
+            Event::Message(message) => {
+                self.messages.push_back(message.seq);
+                self.positions.push_back(position);
+            }
             Event::Changed(change) => {
                 if let Some(mut current) = self.message(change.m) {
                     current.apply(change);
@@ -78,6 +83,7 @@ impl Kept {
             self.forgotten += 1;
             if let Event::Message(message) = event {
                 self.messages.pop_front();
+                self.positions.pop_front();
                 self.messages_forgotten = message.n;
                 if let Some(current) = self.changed.remove(&message.seq) {
                     self.bytes -= changed_cost(&current);
@@ -111,6 +117,21 @@ impl Kept {
         let from = self.messages.partition_point(|m| *m < first);
         let to = self.messages.partition_point(|m| *m <= last).max(from);
         self.messages.range(from..to).copied().collect()
+    }
+
+    /// The messages from `first` to `last` with places before `end` in the whole log, newest first:
+    /// place and `seq` of each.
+    pub(super) fn newest(
+        &self,
+        first: u64,
+        last: u64,
+        end: u64,
+    ) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let from = self.messages.partition_point(|m| *m < first);
+        let to = self.messages.partition_point(|m| *m <= last);
+        let to = to.min(self.positions.partition_point(|position| *position < end)).max(from);
+        let seqs = self.messages.range(from..to).copied();
+        self.positions.range(from..to).copied().zip(seqs).rev()
     }
 
     /// When an event happened; 0 if it isn't there.

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// SQLite's word, or a record that isn't understood.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Sqlite(rusqlite::Error),
     Record(String),
 }

@@ -18,6 +18,7 @@ mod read;
 mod reading;
 mod schema;
 mod scrub;
+mod since;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -31,11 +32,13 @@ pub use migrate::Migrated;
 pub use read::Reader;
 pub use verify::{Verified, VerifyError};
 
+pub(crate) use error::Failure;
+
+use crate::search::Notes;
 use crate::{Fatal, Log, Outcome};
 use checkpoint::Bell;
 use damso_chat::decide::decide;
 use damso_chat::{Decision, Entry, Refusal, State};
-use error::Failure;
 use load::End;
 use lookup::Recorded;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -74,6 +77,8 @@ pub struct Sqlite {
     end: End,
     writer: Writer,
     bell: Bell,
+    /// To the index beside it, if it has one.
+    pub(crate) notes: Option<Notes>,
     options: Options,
     migrated: Option<Migrated>,
     /// What ended it.
@@ -119,6 +124,7 @@ impl Sqlite {
             end,
             writer,
             bell: Bell::default(),
+            notes: None,
             options: options.clone(),
             migrated,
             broken: None,
@@ -225,7 +231,12 @@ impl Log for Sqlite {
         let at = self.end.at.max(now);
         self.end.at = at;
         let failure = match self.transact(&entries, at) {
-            Ok(outcomes) => return Ok(outcomes),
+            Ok(outcomes) => {
+                if let Some(notes) = &self.notes {
+                    notes.committed(&outcomes);
+                }
+                return Ok(outcomes);
+            }
             Err(failure) => failure,
         };
         // The transaction was rolled back when it was dropped, and what the batch changed in memory

@@ -53,7 +53,7 @@ impl Reader {
     }
 
     /// All that one question reads, it reads of one moment.
-    fn moment<T>(
+    pub(super) fn moment<T>(
         &self,
         read: impl FnOnce(&Transaction) -> Result<T, Failure>,
     ) -> Result<T, ReadError> {

@@ -6,6 +6,7 @@ use crate::readers::{Asked, Fetched, FetchedPage};
 use crate::shard::{ShardHandle, ToShard};
 use damso_chat::Refusal;
 use damso_chat::hub::{Answer, Ending, Input, Request, SessionId, Who};
+use damso_store::Found;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,6 +25,8 @@ pub enum Told {
     Answer(Answer),
     /// A page.
     Page(Box<FetchedPage>),
+    /// What was found.
+    Found(Found),
 }
 
 /// Asks the hub on behalf of HTTP requests.
@@ -50,6 +53,9 @@ impl Desk {
                     ToShard::Answer(session, ID, answer) => (session, Told::Answer(answer)),
                     ToShard::Fetched(Fetched { session, asked: Asked::Page(page) }) => {
                         (session, Told::Page(page))
+                    }
+                    ToShard::Fetched(Fetched { session, asked: Asked::Found(ID, found) }) => {
+                        (session, found.map_or_else(Told::Answer, Told::Found))
                     }
                     // It is banned, or sent away with everybody: nothing else will come.
                     ToShard::Close(session, ending) => {

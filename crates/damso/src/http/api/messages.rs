@@ -93,7 +93,7 @@ pub async fn page(
             let page = page.into_wire().map_err(Problem::of_answer)?;
             Ok(json(StatusCode::OK, &page))
         }
-        Told::Answer(_) => Err(Problem::internal()),
+        _ => Err(Problem::internal()),
     }
 }
 

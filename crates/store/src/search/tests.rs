@@ -1,0 +1,1 @@
+//! Looking for messages, against an oracle that reads them all.
