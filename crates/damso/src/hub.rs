@@ -101,7 +101,11 @@ pub fn run_log(
             batch.append(&mut more);
         }
         let since = Instant::now();
-        match log.append(batch, clock.now_ms()) {
+        let outcomes = log.append(batch, clock.now_ms());
+        if let Some(warning) = log.take_warning() {
+            warn!("{warning}");
+        }
+        match outcomes {
             Ok(outcomes) => {
                 metrics.recorded(&outcomes, since.elapsed());
                 drop(hub.sender.send(ToHub::Recorded(outcomes)));

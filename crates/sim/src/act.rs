@@ -191,6 +191,9 @@ impl World {
         let users = self.users();
         let all: Vec<RoomId> = self.ages[self.age].rooms().map(|(id, _)| id.clone()).collect();
         let own: Vec<RoomId> = self.ages[self.age].state.rooms_of(&me).skip(1).collect();
+        if self.rng.chance(20) {
+            return self.ask(person, Request::Erase { whom: None }, None);
+        }
         let other = self.rng.pick(&users).cloned().unwrap_or_else(|| me.clone());
         if own.is_empty() || all.len() < 3 && self.rng.chance(300) {
             let kinds = [Kind::Public, Kind::Private, Kind::Direct, Kind::Announcement];

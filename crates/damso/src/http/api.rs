@@ -50,6 +50,7 @@ pub fn router(desk: Arc<Desk>, limits: &Limits) -> Router {
         .routes(routes!(rooms::read_up_to))
         .routes(routes!(messages::page, messages::send))
         .routes(routes!(messages::one, messages::edit, messages::delete))
+        .routes(routes!(messages::forget))
         .routes(routes!(messages::react, messages::unreact))
         .routes(routes!(messages::pin, messages::unpin))
         .routes(routes!(hooks::post))

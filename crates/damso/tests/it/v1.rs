@@ -1,6 +1,7 @@
 //! damso.v1: what PROTOCOL promises, said and heard as JSON by hand.
 
 mod api;
+mod erase;
 mod hello;
 mod hooks;
 mod hostile;

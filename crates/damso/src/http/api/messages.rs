@@ -203,6 +203,26 @@ pub async fn delete(
     change(&asker, room, m, nonce, Op::Delete).await
 }
 
+/// What was erased.
+#[derive(Serialize, ToSchema)]
+pub struct Erased {
+    /// How many messages.
+    messages: u64,
+}
+
+/// Deletes all that the asker ever wrote, in every room: its text is nowhere afterwards. One asker
+/// a minute may do so, and others are told when to try again. It goes on when it takes longer than
+/// the answer may; asked again, it says how many were left.
+#[utoipa::path(
+    delete, path = "/me/messages", tag = "messages", responses((status = 200, body = Erased)),
+)]
+pub async fn forget(asker: Asker) -> Result<Response, Problem> {
+    match asker.ask(Request::Erase { whom: None }).await? {
+        Told::Answer(Answer::Erased { messages }) => Ok(json(StatusCode::OK, &Erased { messages })),
+        _ => Err(Problem::internal()),
+    }
+}
+
 /// Reacts to a message.
 #[utoipa::path(
     put, path = "/rooms/{room}/messages/{m}/reactions/{emoji}", tag = "messages",
