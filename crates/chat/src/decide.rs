@@ -323,11 +323,15 @@ impl Judge<'_> {
         nonce: Option<&Nonce>,
     ) -> Result<Decision, Refusal> {
         permission::speaks(self.state, self.author, self.at)?;
-        let mut members = others.to_vec();
-        members.push(self.author.user.clone());
+        let (mut members, direct) = (others.to_vec(), kind == Kind::Direct);
+        // The operator makes rooms for others.
+        if self.author.role < Role::Operator {
+            members.push(self.author.user.clone());
+        } else if direct {
+            return Err(Refusal::Forbidden);
+        }
         members.sort();
         members.dedup();
-        let direct = kind == Kind::Direct;
         if members.len() > if direct { DIRECT_MAX } else { FOUNDERS_MAX } {
             return Err(Refusal::Full("members"));
         }
@@ -377,7 +381,7 @@ impl Judge<'_> {
         let room = self.state.room(id).ok_or(Refusal::NotFound)?;
         let open = matches!(room.kind, Kind::Public | Kind::Announcement);
         if *user != self.author.user || !open {
-            let (_, membership) = permission::enters(self.state, self.author, id)?;
+            let (_, membership) = permission::manages(self.state, self.author, id)?;
             match room.kind {
                 // Who is in it belongs to what it is.
                 Kind::Direct => return Err(Refusal::Forbidden),
@@ -403,7 +407,7 @@ impl Judge<'_> {
     }
 
     fn remove(&self, id: &RoomId, user: &UserId) -> Result<Decision, Refusal> {
-        let (room, membership) = permission::enters(self.state, self.author, id)?;
+        let (room, membership) = permission::manages(self.state, self.author, id)?;
         if room.is_lobby || room.kind == Kind::Direct {
             return Err(Refusal::Forbidden);
         }
@@ -416,7 +420,10 @@ impl Judge<'_> {
     }
 
     fn appoint(&self, id: &RoomId, user: &UserId, member: Member) -> Result<Decision, Refusal> {
-        let (room, membership) = permission::writes(self.state, self.author, id)?;
+        let (room, membership) = permission::manages(self.state, self.author, id)?;
+        if room.archived {
+            return Err(Refusal::Archived);
+        }
         if room.is_lobby || room.kind == Kind::Direct || !permission::owns(membership, self.author)
         {
             return Err(Refusal::Forbidden);
@@ -433,7 +440,7 @@ impl Judge<'_> {
     }
 
     fn set(&self, id: &RoomId, setting: &Setting) -> Result<Decision, Refusal> {
-        let (room, membership) = permission::enters(self.state, self.author, id)?;
+        let (room, membership) = permission::manages(self.state, self.author, id)?;
         let fixed = match setting {
             Setting::Name(_) | Setting::Archived(_) => room.is_lobby,
             Setting::Topic(_) | Setting::Post(_) => false,

@@ -1,5 +1,7 @@
 //! The command line, as typed. What it means is resolved in [`crate::config`].
 
+use crate::admin::table;
+use crate::lang::Lang;
 use crate::process::Failure;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -28,6 +30,10 @@ pub enum Action {
     Verify(DataArgs),
     /// Write the log as JSON.
     Export(DataArgs),
+    /// Have the running server do something to rooms.
+    Room(AdminArgs),
+    /// Have the running server do something to users.
+    User(AdminArgs),
     /// Run the echo server.
     Echo(EchoArgs),
 }
@@ -64,6 +70,10 @@ enum Verb {
     /// Write everything to stdout as JSON, an object a line
     #[command(hide = true)]
     Export(DataArgs),
+    /// Administer rooms of the running server
+    Room(AdminArgs),
+    /// Administer users of the running server
+    User(AdminArgs),
     /// Send every WebSocket message back, for conformance suites
     #[command(hide = true)]
     Echo(EchoArgs),
@@ -155,6 +165,17 @@ pub struct FileArgs {
     pub data: DataArgs,
 }
 
+/// Words and flags of `damso room` and `damso user`, as typed.
+#[derive(Args, Debug, Default, Clone)]
+pub struct AdminArgs {
+    /// What to do, as below; a word with spaces in quotes, as everywhere in a shell
+    #[arg(value_name = "COMMAND")]
+    pub words: Vec<String>,
+    /// Which data folder.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
 /// Flags of `damso echo`, as typed.
 #[derive(Args, Debug, Default, Clone)]
 pub struct EchoArgs {
@@ -174,7 +195,13 @@ pub struct EchoArgs {
 /// # Errors
 /// One sentence about what can't be understood.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Action, Failure> {
-    let matches = match Cli::command().try_get_matches_from(words) {
+    let lang = Lang::of_environment();
+    let mut command = Cli::command();
+    for verb in ["room", "user"] {
+        let rows = format!("Commands:\n{}", table::help_of(verb, lang));
+        command = command.mut_subcommand(verb, |verb| verb.after_help(rows));
+    }
+    let matches = match command.try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => return not_an_action(&error),
     };
@@ -187,6 +214,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Action, Failur
         Some(Verb::Restore(args)) => Ok(Action::Restore(args)),
         Some(Verb::Verify(args)) => Ok(Action::Verify(args)),
         Some(Verb::Export(args)) => Ok(Action::Export(args)),
+        Some(Verb::Room(args)) => Ok(Action::Room(args)),
+        Some(Verb::User(args)) => Ok(Action::User(args)),
         Some(Verb::Echo(args)) => Ok(Action::Echo(args)),
         Some(Verb::Help { topic: None }) => {
             Ok(Action::Print(Cli::command().render_help().to_string()))

@@ -2,10 +2,10 @@
 //!
 //! `main.rs` is thin; it parses arguments and calls [`serve::run`] or [`echo::run`].
 
+pub mod admin;
 pub mod args;
 pub mod clock;
 pub mod config;
-pub mod console;
 pub mod dialect;
 pub mod echo;
 pub mod engine;

@@ -1,5 +1,6 @@
 //! `damso`: a chat server in one binary.
 
+use damso::admin::verb;
 use damso::args::{self, Action};
 use damso::{config, echo, process, send, serve, verbs};
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ fn main() -> ExitCode {
         Ok(Action::Restore(args)) => verbs::restore(&args),
         Ok(Action::Verify(args)) => verbs::verify(&args),
         Ok(Action::Export(args)) => verbs::export(&args),
+        Ok(Action::Room(args)) => verb::run("room", &args),
+        Ok(Action::User(args)) => verb::run("user", &args),
         Ok(Action::Echo(args)) => echo::run(&args),
         Err(usage) => Err(usage),
     };

@@ -1,9 +1,10 @@
 //! `damso serve`: builds the parts, joins them, runs them until it is asked to stop.
 
+use crate::admin::console::{self, Console};
+use crate::admin::control::Control;
 use crate::args::ServeArgs;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::console::{self, Console};
 use crate::engine::{self, Links};
 use crate::http::health::{Health, Phase};
 use crate::http::{self, api::Desk, upgrade::Door};
@@ -88,6 +89,23 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         // Signals are watched to the end.
         std::future::pending::<()>().await;
     })?;
+    // What comes there before the hub runs waits for it.
+    let control = match store.folder() {
+        Some(folder) => {
+            let (shard, hub) = (shards.len() as u16, to_hub.clone());
+            match Control::start(folder, shard, lang, hub, stop.clone()) {
+                Ok((control, shard)) => {
+                    shards.push(shard);
+                    Some(control)
+                }
+                Err(error) => {
+                    warn!(%error, "damso room and damso user have no socket in the data folder");
+                    None
+                }
+            }
+        }
+        None => None,
+    };
     // Fails only where signals can't be watched, and then they do what they do by default.
     let _ = watched.recv();
     // From here on scripts may stop it, and the console may answer.
@@ -139,6 +157,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     // The sender lives as long as the signals are watched.
     let _ = stopped.recv();
     state.enter(Phase::Stopping);
+    drop(control);
     to_hub.give(vec![Input::Stop]);
     join(threads);
     process::print_last(stopped_sentence(lang));
@@ -165,6 +184,14 @@ impl Store {
             );
         }
         Ok(Self::Disk(Box::new(log)))
+    }
+
+    /// The data folder, if there is one.
+    fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Disk(log) => Some(log.folder().path()),
+        }
     }
 
     /// Whoever reads the log back and looks for messages in it, and what these wait on, whose

@@ -477,3 +477,59 @@ fn a_webhook_has_no_persons_name_and_no_person_a_webhooks() {
     assert!(log.decide(&owner, unhook).is_ok());
     assert!(log.decide(&guest("x"), register).is_ok());
 }
+
+#[test]
+fn the_operator_administers_private_rooms_without_reading_them_and_no_direct_ones() {
+    let mut log = Log::default();
+    let (anna, bob) = (log.user("anna"), log.user("bob"));
+    let private = log.room(&anna, Kind::Private, &[&bob]);
+    let direct = log.room(&anna, Kind::Direct, &[&bob]);
+    let said = |room: &RoomId| Command::Send {
+        room: room.clone(),
+        nonce: None,
+        text: "x".into(),
+        reply: None,
+    };
+    for room in [&private, &direct] {
+        assert_eq!(log.decide(&operator(), said(room)), Err(Refusal::NotFound));
+    }
+    let owner = |room: &RoomId| Command::Appoint {
+        room: room.clone(),
+        user: bob.user.clone(),
+        member: Member::Owner,
+    };
+    let remove = |room: &RoomId| Command::Remove { room: room.clone(), user: anna.user.clone() };
+    let archive =
+        |room: &RoomId| Command::Set { room: room.clone(), setting: Setting::Archived(true) };
+    for command in [owner(&direct), remove(&direct), archive(&direct)] {
+        assert_eq!(log.decide(&operator(), command), Err(Refusal::NotFound));
+    }
+    // A member who isn't an owner may none of it, and the operator all.
+    for command in [owner(&private), remove(&private), archive(&private)] {
+        assert_eq!(log.decide(&bob, command), Err(Refusal::Forbidden));
+    }
+    for command in [owner(&private), remove(&private), archive(&private)] {
+        assert!(matches!(log.decide(&operator(), command), Ok(Decision::New(_))));
+    }
+    assert!(log.state.room(&private).unwrap().archived);
+    assert!(log.state.membership(&private, &anna.user).is_none());
+}
+
+#[test]
+fn a_room_the_operator_makes_is_others_and_it_starts_no_direct_message() {
+    let mut log = Log::default();
+    let anna = log.user("anna");
+    let room = log.room(&operator(), Kind::Private, &[]);
+    assert!(log.state.room(&room).unwrap().members.is_empty());
+    let admit = Command::Admit { room: room.clone(), user: anna.user.clone() };
+    assert_eq!(log.decide(&anna, admit.clone()), Err(Refusal::NotFound));
+    assert!(matches!(log.decide(&operator(), admit), Ok(Decision::New(_))));
+    let direct = Command::Create {
+        kind: Kind::Direct,
+        name: None,
+        members: vec![anna.user.clone()],
+        history: History::All,
+        nonce: None,
+    };
+    assert_eq!(log.decide(&operator(), direct), Err(Refusal::Forbidden));
+}

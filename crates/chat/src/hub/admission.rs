@@ -217,15 +217,11 @@ impl Hub {
         is_of_another_epoch: bool,
         now: u64,
     ) {
+        // Operators come and go with each command of a script: that is no news.
+        if matches!(way, Way::Plain | Way::Key) {
+            self.tell_operators(|| Answer::Arrived(author.name.clone()));
+        }
         if way != Way::Bearer {
-            // The operator who comes hears of itself no more than anybody does.
-            let others = self.operators.iter().filter(|operator| **operator != session);
-            let arrived = |&session: &SessionId| Output::Answer {
-                session,
-                id: 0,
-                answer: Answer::Arrived(author.name.clone()),
-            };
-            self.outputs.extend(others.map(arrived));
             let (sends, commands) = (self.send_rate(), self.command_rate());
             self.presence.arrive(session, way, &author.user, sends, commands, now);
         }

@@ -1,6 +1,6 @@
 //! What moves the hub.
 
-use super::{SessionId, Who};
+use super::{Manage, SessionId, Who};
 use crate::command::Command;
 use crate::search::Query;
 use damso_protocol::{Nonce, RoomId, UserId};
@@ -151,6 +151,8 @@ pub enum Request {
         /// Whom.
         whom: Whom,
     },
+    /// What the operator does to rooms and users.
+    Manage(Manage),
 }
 
 impl Request {
@@ -165,6 +167,7 @@ impl Request {
                 | Self::Mute { .. }
                 | Self::Unmute { .. }
                 | Self::Erase { whom: Some(_) }
+                | Self::Manage(_)
         )
     }
 }

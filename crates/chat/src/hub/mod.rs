@@ -10,6 +10,7 @@
 mod admission;
 mod input;
 mod notice;
+mod operator;
 mod output;
 mod presence;
 pub mod rate;
@@ -20,6 +21,7 @@ mod session;
 mod tests;
 
 pub use input::{Input, Part, Request, Whom};
+pub use operator::{Manage, Managed, RoomRow, Sort, UserDetails, UserRow};
 pub use output::{
     Answer, Bumped, Ending, Mode, Opened, Output, Place, RoomDetails, RoomEntry, Sought, Wanted,
     Welcome,
@@ -356,10 +358,7 @@ impl Hub {
                 self.answer(session, id, Answer::Stats { connections, messages });
             }
             Request::Kick { whom } => {
-                let connections = self.in_order(|session| match &whom {
-                    Whom::Name(name) => *session.author.name == **name && session.is_a_person(),
-                    Whom::Address(address) => session.author.address == Some(*address),
-                });
+                let connections = self.sessions_of(&whom);
                 if connections.is_empty() {
                     return Err(Refusal::NotFound);
                 }
@@ -369,6 +368,7 @@ impl Hub {
                 }
                 self.answer(session, id, Answer::Kicked { connections: count });
             }
+            Request::Manage(manage) => return self.manage(session, id, manage, now),
         }
         Ok(Admitted::Done)
     }
@@ -409,8 +409,9 @@ impl Hub {
             Whom::Address(address) => Ok(Target::Address(address)),
             Whom::Name(name) => {
                 let hooks = self.state.hooks();
-                if let Some(user) = self.state.user_named(&name).or_else(|| hooks.named(&name)) {
-                    return Ok(Target::User(user.clone()));
+                let hook = || hooks.named(&name).cloned();
+                if let Some(user) = self.known_user(&name).or_else(hook) {
+                    return Ok(Target::User(user));
                 }
                 if let Some(found) = self.sessions.values().find(|one| *one.author.name == name) {
                     return Ok(Target::User(found.author.user.clone()));
@@ -563,20 +564,6 @@ impl Hub {
         }
     }
 
-    /// The shown name of the user whom an administrative event is about, if it is here.
-    fn shown_target(&self, event: &Event) -> Option<Arc<str>> {
-        match event {
-            Event::Muted { target: Target::User(user), .. }
-            | Event::Unmuted { target: Target::User(user), .. } => {
-                let here = || self.sessions.values().find(|session| session.author.user == *user);
-                let hook = || self.state.hooks().get(user).map(|hook| hook.name.clone());
-                let known = self.state.user(user).map(|user| user.name.clone()).or_else(hook);
-                known.or_else(|| here().map(|session| session.author.name.clone()))
-            }
-            _ => None,
-        }
-    }
-
     fn close(&mut self, session: SessionId, ending: Ending, now: u64) {
         self.outputs.push(Output::Close { session, ending });
         self.forget(session, now);
@@ -600,6 +587,10 @@ impl Hub {
             self.audiences.leave(room, id.shard);
         }
         self.presence.leave(id, &session, now);
+        // Operators come and go with each command of a script: that is no news.
+        if session.way == Way::Operator {
+            return;
+        }
         self.tell_operators(|| Answer::Left(session.author.name.clone()));
     }
 

@@ -1,6 +1,6 @@
 //! What the hub wants done.
 
-use super::{Part, SessionId};
+use super::{Managed, Part, SessionId};
 use crate::event::{Event, Member};
 use crate::refusal::Refusal;
 use crate::search::Has;
@@ -278,6 +278,8 @@ pub enum Answer {
         /// Messages said in the lobby.
         messages: u64,
     },
+    /// What the operator asked of rooms and users.
+    Managed(Managed),
     /// Somebody came (told to operators).
     Arrived(Arc<str>),
     /// Somebody went (told to operators).

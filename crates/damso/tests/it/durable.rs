@@ -14,19 +14,19 @@ both_engines![
 ];
 
 /// A data folder, gone with its test.
-struct Data(PathBuf);
+pub(crate) struct Data(PathBuf);
 
 impl Data {
-    fn new(engine: Engine, test: &str) -> Self {
+    pub(crate) fn new(engine: Engine, test: &str) -> Self {
         let name = format!("damso-data-{}-{test}-{}", engine.name(), std::process::id());
         Self(std::env::temp_dir().join(name))
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().expect("temporary folders have plain names")
     }
 
-    fn serve(&self, engine: Engine) -> Server {
+    pub(crate) fn serve(&self, engine: Engine) -> Server {
         let mut command = damso(&["--listen", "127.0.0.1:0", "--engine", engine.name()]);
         command.args(["--data", self.path(), "--set", "limits.send_per_second=0"]);
         Server::start(command)

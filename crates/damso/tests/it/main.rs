@@ -4,6 +4,7 @@
 //! - `tutorial`: the tutorial's chapters, as a list of checks.
 //! - `handshake`: opening handshakes of every kind, and HTTP beside them.
 //! - `hostile`: peers that break rules, ask for too much, read too little or vanish.
+//! - `admin`: the operator's commands: `damso room`, `damso user` and the data folder's socket.
 //! - `cli`: flags, exit codes, what is printed.
 //! - `durable`: what `--data` keeps.
 //! - `health`: `/metrics`, `/healthz` and `/readyz`.
@@ -26,6 +27,7 @@ macro_rules! both_engines {
     };
 }
 
+mod admin;
 mod cli;
 mod client;
 mod durable;
