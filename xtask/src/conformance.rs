@@ -32,7 +32,7 @@ impl Peer {
 
 const ALL_CASES: &str = "*";
 
-/// How long `damso echo` may take to say where it listens, and to end when asked.
+/// How long damso may take to say where it listens, and to end when asked.
 const SERVER_PATIENCE: Duration = Duration::from_secs(20);
 
 const CLIENT: &str = "autobahn_client";
@@ -123,8 +123,8 @@ pub fn referee(peers: &[Peer], cases: &str, strict: bool) -> run::Result {
 }
 
 fn test_server(peer: Peer, mut referee: Command) -> run::Result {
-    let server = Server::start(peer)?;
-    let verdict = judge(referee.arg(&server.url));
+    let server = Server::start(&["echo", "--engine", peer.name()])?;
+    let verdict = judge(referee.arg(format!("ws{}/", &server.url["http".len()..])));
     // A server that is gone is the better reason, where both fail.
     server.stop()?;
     verdict
@@ -134,20 +134,22 @@ fn judge(referee: &mut Command) -> run::Result {
     run::run(referee).map_err(|_| Failure::new("the referee found what it tells above"))
 }
 
-/// A running `damso echo`; killed when dropped, whatever happened.
-struct Server {
+/// A running damso; killed when dropped, whatever happened.
+pub struct Server {
     child: Child,
-    url: String,
+    /// As it printed it, without a slash at its end.
+    pub url: String,
 }
 
 impl Server {
-    fn start(peer: Peer) -> run::Result<Server> {
+    /// Starts the program with these arguments, on a port of its own.
+    pub fn start(args: &[&str]) -> run::Result<Server> {
         let mut command = Command::new(release("damso"));
-        command.args(["echo", "--listen", "127.0.0.1:0", "--engine", peer.name()]);
+        command.args(args).args(["--listen", "127.0.0.1:0"]);
         println!("$ {}", run::shell_line(&command));
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut child =
-            spawned.map_err(|error| Failure::new(format!("damso echo doesn't start: {error}")))?;
+            spawned.map_err(|error| Failure::new(format!("damso doesn't start: {error}")))?;
         let stdout = child.stdout.take();
         let mut server = Server { child, url: String::new() };
         let (sender, first_line) = mpsc::channel();
@@ -162,22 +164,22 @@ impl Server {
             }
         });
         let line = first_line.recv_timeout(SERVER_PATIENCE).map_err(|_| {
-            Failure::new("damso echo doesn't say where it listens: no line on its standard output")
+            Failure::new("damso doesn't say where it listens: no line on its standard output")
         })?;
-        server.url = websocket_url(&line).ok_or_else(|| {
+        server.url = own_url(&line).ok_or_else(|| {
             Failure::new(format!(
-                "damso echo's first line is {line:?}, not `damso listening on http://ADDR:PORT`"
+                "damso's first line is {line:?}, not `damso listening on http://ADDR:PORT`"
             ))
         })?;
         Ok(server)
     }
 
     /// Asks it to end, as an operator does, and wants the 0 that the command line promises.
-    fn stop(mut self) -> run::Result {
-        let unwaitable = |error| Failure::new(format!("damso echo can't be waited for: {error}"));
+    pub fn stop(mut self) -> run::Result {
+        let unwaitable = |error| Failure::new(format!("damso can't be waited for: {error}"));
         if let Some(status) = self.child.try_wait().map_err(unwaitable)? {
             return Err(Failure::new(format!(
-                "damso echo ended by itself during the test, with {status}"
+                "damso ended by itself during the test, with {status}"
             )));
         }
         run::succeeds(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()));
@@ -187,13 +189,13 @@ impl Server {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => {
                     return Err(Failure::new(format!(
-                        "damso echo ended with {status} when asked by SIGTERM, not with 0"
+                        "damso ended with {status} when asked by SIGTERM, not with 0"
                     )));
                 }
                 None => std::thread::sleep(Duration::from_millis(20)),
             }
         }
-        Err(Failure::new("damso echo doesn't end when asked by SIGTERM"))
+        Err(Failure::new("damso doesn't end when asked by SIGTERM"))
     }
 }
 
@@ -205,9 +207,9 @@ impl Drop for Server {
     }
 }
 
-fn websocket_url(line: &str) -> Option<String> {
-    let address = line.strip_prefix("damso listening on http://")?;
-    Some(format!("ws://{}/", address.trim_end_matches('/')))
+fn own_url(line: &str) -> Option<String> {
+    let url = line.strip_prefix("damso listening on ")?;
+    url.starts_with("http://").then(|| url.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
@@ -217,14 +219,14 @@ mod tests {
     #[test]
     fn the_first_line_names_the_url() {
         assert_eq!(
-            websocket_url("damso listening on http://127.0.0.1:81").as_deref(),
-            Some("ws://127.0.0.1:81/")
+            own_url("damso listening on http://127.0.0.1:81").as_deref(),
+            Some("http://127.0.0.1:81")
         );
         assert_eq!(
-            websocket_url("damso listening on http://[::1]:81/").as_deref(),
-            Some("ws://[::1]:81/")
+            own_url("damso listening on http://[::1]:81/").as_deref(),
+            Some("http://[::1]:81")
         );
-        assert_eq!(websocket_url("warming up"), None);
+        assert_eq!(own_url("warming up"), None);
     }
 
     #[test]

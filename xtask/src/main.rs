@@ -4,6 +4,7 @@
 //! It depends on the standard library only, because every `cargo xtask` compiles it first, and on
 //! no crate of ours, so that it works while they don't.
 
+mod api;
 mod bench;
 mod chaos;
 mod clients;

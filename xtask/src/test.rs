@@ -5,7 +5,7 @@
 
 use crate::conformance::{self, Peer};
 use crate::run::{self, Failure, cargo, release, root, target};
-use crate::{chaos, clients, sim, tidy, tools};
+use crate::{api, chaos, clients, sim, tidy, tools};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -47,6 +47,11 @@ pub const STAGES: &[Stage] = &[
         name: "sim",
         help: "2,000 seeds of clients, network, server, disk and clock",
         run: |_| sim::command(&[]),
+    },
+    Stage {
+        name: "api",
+        help: "schemathesis against the HTTP API: no server error, nothing but what is described",
+        run: |_| api::run(),
     },
     Stage {
         name: "clients",

@@ -66,6 +66,9 @@ const PYTHON_VENV: Tool = Tool {
 /// What client.py and bot.py import.
 const WEBSOCKETS: &str = "websockets==17.4";
 
+/// What judges the HTTP API.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
 /// libFuzzer is C++.
 pub const CXX: Tool = Tool {
     name: "a C++ compiler",
@@ -160,6 +163,24 @@ pub fn clients() -> run::Result<Clients> {
     fs::copy(root().join("docs/clients/client.mjs"), &client_mjs)
         .map_err(|error| unwritable(&client_mjs, &error))?;
     Ok(Clients { python, client_mjs })
+}
+
+/// A Python that has schemathesis.
+pub fn schemathesis() -> run::Result<PathBuf> {
+    need(&[PYTHON_VENV])?;
+    let folder = target().join("tools/schemathesis");
+    // Written last, so that an installation cut short is made anew.
+    let stamp = folder.join("made-by");
+    let python = folder.join("venv/bin/python");
+    if !fs::read_to_string(&stamp).is_ok_and(|made_by| made_by == SCHEMATHESIS)
+        || !succeeds(Command::new(&python).arg("--version"))
+    {
+        run::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder.join("venv")))?;
+        let pip = ["-m", "pip", "--disable-pip-version-check", "install", "-q", SCHEMATHESIS];
+        run::run(Command::new(&python).args(pip))?;
+        fs::write(&stamp, SCHEMATHESIS).map_err(|error| unwritable(&stamp, &error))?;
+    }
+    Ok(python)
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
