@@ -17,15 +17,14 @@ import urllib.request
 
 KEY = "examined-" + secrets.token_hex(16)
 # For each of the some 20 operations.
-EXAMPLES = 80
-# The most that all of it may take, in seconds; some 40 do on two idle cores.
+EXAMPLES = 60
+# The most that all of it may take, in seconds; some 30 do on two idle cores.
 BUDGET = 240
 
 # Names obey rules that JSON Schema has no words for, so a valid one may be refused. Half of what
 # requests are about is there; the other half is made up.
 CONFIG = """
 seed = 1
-workers = 2
 warnings = false
 continue-on-failure = true
 suppress-health-check = ["all"]

@@ -81,7 +81,7 @@ pub struct Listed {
 
 /// A room that the asker isn't in, and could join.
 #[derive(ToSchema)]
-pub struct Found {
+pub struct Joinable {
     id: String,
     name: String,
     kind: Kind,
@@ -92,7 +92,7 @@ pub struct Found {
 #[derive(ToSchema)]
 pub struct Lists {
     rooms: Vec<Listed>,
-    others: Vec<Found>,
+    others: Vec<Joinable>,
 }
 
 /// Somebody in a room.
