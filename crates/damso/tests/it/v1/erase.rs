@@ -5,6 +5,7 @@ use super::peer::{Peer, http};
 use crate::server::Engine;
 use serde_json::{Value, json};
 use std::fs;
+use std::time::{Duration, Instant};
 
 both_engines![
     who_is_forgotten_is_heard_nowhere_and_stands_in_no_file,
@@ -13,6 +14,8 @@ both_engines![
 ];
 
 const SECRET: &str = "비밀한-말";
+/// A word of it that the index has as it is.
+const WORD: &str = "zyzzyva";
 
 /// How many files of the folder have the text.
 fn files_with(data: &Data, text: &str) -> Vec<String> {
@@ -37,7 +40,7 @@ fn who_is_forgotten_is_heard_nowhere_and_stands_in_no_file(engine: Engine) {
     b.ok(json!({"t": "open", "room": room}));
     for number in 0..300 {
         let place = if number % 2 == 0 { "lobby" } else { &room };
-        let m = a.says(place, &format!("n{number}"), &format!("{SECRET} {number}"));
+        let m = a.says(place, &format!("n{number}"), &format!("{SECRET} {WORD} {number}"));
         if number % 10 == 0 {
             let edit = json!({"op": "edit", "text": format!("{SECRET} 고침")});
             a.changes(place, m, &format!("e{number}"), edit);
@@ -47,10 +50,20 @@ fn who_is_forgotten_is_heard_nowhere_and_stands_in_no_file(engine: Engine) {
     // It isn't in the room any more, and what it said there goes nevertheless.
     let path = format!("/api/v1/rooms/{room}/members/{}", a.user);
     assert_eq!(http(server.address, "a", "DELETE", &path, &Value::Null).0, 204);
+    let find = || http(server.address, "b", "GET", "/api/v1/search?q=zyzzyva", &Value::Null);
+    let (_, found) = find();
+    assert_eq!(found["hits"].as_array().map(Vec::len), Some(50));
     assert!(!files_with(&data, SECRET).is_empty());
     let erased = http(server.address, "a", "DELETE", "/api/v1/me/messages", &Value::Null);
     assert_eq!(erased, (200, json!({"messages": 300})));
     assert_eq!(files_with(&data, SECRET), [""; 0]);
+    assert_eq!(find().1["hits"], json!([]));
+    // The index follows: it has been told, and wipes its file as soon as it can.
+    let by = Instant::now() + Duration::from_secs(20);
+    while !files_with(&data, WORD).is_empty() {
+        assert!(Instant::now() < by, "{:?}", files_with(&data, WORD));
+        assert_eq!(find().1["hits"], json!([]));
+    }
     for place in ["lobby", &room] {
         // Whoever was there heard every deletion, in a row without a hole.
         let mut last = None;
