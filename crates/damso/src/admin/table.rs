@@ -251,6 +251,13 @@ const COMMANDS: &[Command] = &[
         read: |rest| Some(Order::Ask(Request::Unmute { whom: whom(rest)? })),
     },
     Command {
+        name: "user erase",
+        arguments: "USER",
+        right: Role::Operator,
+        help: ("deletes everything a user wrote, for good", "사용자가 쓴 글을 모두 지웁니다"),
+        read: |rest| Some(Order::Ask(Request::Erase { whom: Some(whom(rest)?) })),
+    },
+    Command {
         name: "stats",
         arguments: "",
         right: Role::Operator,

@@ -20,6 +20,8 @@ pub fn answer(answer: &Answer, lang: Lang) -> Result<String, String> {
         (Answer::Refused(refusal), lang) => return Err(refused(refusal, lang)),
         (Answer::Kicked { connections }, Lang::En) => format!("connections ended: {connections}\n"),
         (Answer::Kicked { connections }, Lang::Ko) => format!("끊은 연결: {connections}\n"),
+        (Answer::Erased { messages }, Lang::En) => format!("messages deleted: {messages}\n"),
+        (Answer::Erased { messages }, Lang::Ko) => format!("지운 글: {messages}\n"),
         (Answer::Here(names), lang) => {
             let mut text = match lang {
                 Lang::En => format!("connected: {}\n", names.len()),

@@ -61,6 +61,8 @@ fn users_are_listed_shown_kicked_and_muted_by_id_or_name(engine: Engine) {
     assert!(does(&data, &["user", "show", "u1"]).contains("muted"));
     assert_eq!(does(&data, &["user", "unmute", "u1"]), "안나 김 may write again\n");
     anna.says("lobby", "two", "말할 수 있어요");
+    assert_eq!(does(&data, &["user", "erase", "안나 김"]), "messages deleted: 1\n");
+    refuses(&data, &["user", "erase", "u9"], 1, "no such");
     assert_eq!(does(&data, &["user", "kick", "bob"]), "connections ended: 1\n");
     assert_eq!(bob.until_closed().1, 4003);
     refuses(&data, &["user", "kick", "bob"], 1, "no such");

@@ -6,6 +6,7 @@
 //! - `hostile`: peers that break rules, ask for too much, read too little or vanish.
 //! - `admin`: the operator's commands: `damso room`, `damso user` and the data folder's socket.
 //! - `cli`: flags, exit codes, what is printed.
+//! - `first_hour`: `docs/first-hour.md`, run as it stands.
 //! - `durable`: what `--data` keeps.
 //! - `health`: `/metrics`, `/healthz` and `/readyz`.
 //! - `send`: `damso send`.
@@ -31,6 +32,7 @@ mod admin;
 mod cli;
 mod client;
 mod durable;
+mod first_hour;
 mod handshake;
 mod health;
 mod hostile;
