@@ -34,6 +34,8 @@ pub enum Action {
     Room(AdminArgs),
     /// Have the running server do something to users.
     User(AdminArgs),
+    /// Look for what is wrong.
+    Doctor(DoctorArgs),
     /// Run the echo server.
     Echo(EchoArgs),
 }
@@ -74,6 +76,8 @@ enum Verb {
     Room(AdminArgs),
     /// Administer users of the running server
     User(AdminArgs),
+    /// Look at the machine, the folder and the proxy: what is wrong, and how to mend it
+    Doctor(DoctorArgs),
     /// Send every WebSocket message back, for conformance suites
     #[command(hide = true)]
     Echo(EchoArgs),
@@ -176,6 +180,20 @@ pub struct AdminArgs {
     pub data: DataArgs,
 }
 
+/// Flags of `damso doctor`, as typed.
+#[derive(Args, Debug, Default, Clone)]
+pub struct DoctorArgs {
+    /// The data folder; default ./damso-data
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where damso listens, or is to; default 127.0.0.1:8765
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Vec<String>,
+    /// The address that people open, to try the way through a proxy
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
 /// Flags of `damso echo`, as typed.
 #[derive(Args, Debug, Default, Clone)]
 pub struct EchoArgs {
@@ -216,6 +234,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Action, Failur
         Some(Verb::Export(args)) => Ok(Action::Export(args)),
         Some(Verb::Room(args)) => Ok(Action::Room(args)),
         Some(Verb::User(args)) => Ok(Action::User(args)),
+        Some(Verb::Doctor(args)) => Ok(Action::Doctor(args)),
         Some(Verb::Echo(args)) => Ok(Action::Echo(args)),
         Some(Verb::Help { topic: None }) => {
             Ok(Action::Print(Cli::command().render_help().to_string()))

@@ -19,7 +19,7 @@ struct Settings {
 }
 
 /// The data folder, unless another one is named.
-const DATA_DEFAULT: &str = "damso-data";
+pub const DATA_DEFAULT: &str = "damso-data";
 
 /// The section `[server]`.
 #[derive(Debug, Deserialize, Serialize)]

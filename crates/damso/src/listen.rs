@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddr
 
 /// The port of the tutorial.
 const PORT: u16 = 8765;
+/// Where damso listens if nothing else is said, on the older of the two loopback addresses.
+pub const DEFAULT: &str = "127.0.0.1:8765";
 /// Connections the system keeps waiting for us, if it is asked for so many.
 const BACKLOG: i32 = 4096;
 /// How often another port is picked when one that was picked is taken for a second address.

@@ -2,7 +2,7 @@
 
 use damso::admin::verb;
 use damso::args::{self, Action};
-use damso::{config, echo, process, send, serve, verbs};
+use damso::{config, doctor, echo, process, send, serve, verbs};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Ok(Action::Export(args)) => verbs::export(&args),
         Ok(Action::Room(args)) => verb::run("room", &args),
         Ok(Action::User(args)) => verb::run("user", &args),
+        Ok(Action::Doctor(args)) => doctor::run(&args),
         Ok(Action::Echo(args)) => echo::run(&args),
         Err(usage) => Err(usage),
     };

@@ -1,5 +1,6 @@
 //! What concerns the whole process: its output, its descriptors, its end.
 
+use crate::logs;
 use std::io::Write;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -49,9 +50,9 @@ pub fn print_last(text: &str) {
     }
 }
 
-/// Writes a line to stderr.
+/// Writes a line to stderr. What is in it that a terminal acts on is escaped.
 pub fn complain(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", logs::escaped(line));
 }
 
 /// Lets other threads go before the calling one, where a thread can be told so.
@@ -82,7 +83,7 @@ fn end_on_panic() {
 /// Sends logs of `level` and above to stderr.
 fn log_to_stderr(level: tracing::Level) {
     let logger = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| logs::Stderr)
         .with_max_level(level)
         .with_ansi(false)
         .with_target(false)

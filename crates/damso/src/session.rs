@@ -314,7 +314,9 @@ impl Session {
         self.say_goodbye(hub);
         if let Phase::Open { connection, .. } = &self.phase {
             match connection.close_status() {
-                Some(closed) => debug!(peer = %self.peer, ?closed, "closed"),
+                Some(closed) => {
+                    debug!(peer = %self.peer, cause = ?closed.cause, code = closed.code(), "closed")
+                }
                 None => debug!(peer = %self.peer, "gone: the connection was lost"),
             }
         }
@@ -394,7 +396,8 @@ impl Session {
         while let Some(event) = received.next() {
             match &event {
                 Event::Close { code, reason } => {
-                    debug!(peer = %self.peer, ?code, ?reason, "close");
+                    // The reason is the peer's own words, which are no business of a log's.
+                    debug!(peer = %self.peer, ?code, length = reason.len(), "close");
                 }
                 Event::Violation(violation) => {
                     debug!(peer = %self.peer, %violation, "error");

@@ -12,8 +12,8 @@ pub use memory::Memory;
 pub use rows::{Ask, Page, Part, ReadError, Rows};
 pub use search::{Found, Hit, Indexer, Notes, Search, Searcher};
 pub use sqlite::{
-    Checkpointer, Durability, Folder, Migrated, OpenError, Options, Progress, Reader, Restored,
-    Sqlite, Verified, VerifyError, restore,
+    Checkpointer, Durability, Folder, Looked, Migrated, OpenError, Options, Progress, Reader,
+    Restored, Sqlite, Verified, VerifyError, is_held, look, restore,
 };
 
 use damso_chat::{Decision, Entry, Refusal, State};

@@ -7,8 +7,10 @@
 //! - `admin`: the operator's commands: `damso room`, `damso user` and the data folder's socket.
 //! - `cli`: flags, exit codes, what is printed.
 //! - `first_hour`: `docs/first-hour.md`, run as it stands.
+//! - `doctor`: `damso doctor`.
 //! - `durable`: what `--data` keeps.
 //! - `health`: `/metrics`, `/healthz` and `/readyz`.
+//! - `logs`: what never stands in a log.
 //! - `send`: `damso send`.
 //! - `v1`: damso.v1, and rooms over HTTP.
 //! - `verbs`: `damso backup`, `restore`, `verify`, `export`.
@@ -31,11 +33,13 @@ macro_rules! both_engines {
 mod admin;
 mod cli;
 mod client;
+mod doctor;
 mod durable;
 mod first_hour;
 mod handshake;
 mod health;
 mod hostile;
+mod logs;
 mod send;
 mod server;
 mod tutorial;
