@@ -1,7 +1,7 @@
 //! The commands that need damso's own crates: they test what it keeps, and measure what that costs.
 
 use crate::chaos::{self, Plan};
-use crate::{Arguments, Clean, Failure, connect, durable, history, random, resume};
+use crate::{Arguments, Clean, Failure, connect, durable, history, random, resume, search};
 use std::time::Duration;
 
 pub const HELP: &str = "
@@ -23,6 +23,11 @@ damso-bench history            pages at any depth of a room with many messages, 
     --messages N               1000000
     --readers N                1 and 16; may be repeated
     --seconds S                5
+
+damso-bench search             newest hits among many messages, beside SQLite's own tokenizers
+    --messages N               1000000
+    --rounds N                 200 times each query
+    --seed N
 
 damso-bench resume             one who was away, and one who doesn't read for a while
     --missed N                 20000: events that happen meanwhile
@@ -83,6 +88,16 @@ pub fn history(mut arguments: Arguments) -> Clean {
     };
     arguments.done()?;
     history::run(&plan).map_err(Failure::Run)
+}
+
+pub fn search(mut arguments: Arguments) -> Clean {
+    let plan = search::Plan {
+        messages: arguments.one("--messages")?.unwrap_or(1_000_000),
+        rounds: arguments.one("--rounds")?.unwrap_or(200),
+        seed: arguments.one("--seed")?.unwrap_or(1),
+    };
+    arguments.done()?;
+    search::run(&plan).map_err(Failure::Run)
 }
 
 pub fn resume(mut arguments: Arguments) -> Clean {

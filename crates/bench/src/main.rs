@@ -19,6 +19,7 @@ mod proxy;
 mod random;
 mod report;
 mod resume;
+mod search;
 mod server;
 mod table;
 mod text;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
             "hold" => hold(arguments),
             "floor" => floor(arguments),
             "history" => commands::history(arguments),
+            "search" => commands::search(arguments),
             "resume" => commands::resume(arguments),
             "store" => commands::store(arguments),
             "chaos" => commands::chaos(arguments),
