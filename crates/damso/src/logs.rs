@@ -7,7 +7,16 @@ use std::io::{self, Write};
 /// `text` with every character escaped that a terminal acts on instead of showing it: C0 and C1
 /// controls, line breaks of any kind, and Unicode's bidirectional controls.
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts) {
+    without(text, acts)
+}
+
+/// The same for a text of several lines: its line breaks and tabs stay.
+pub fn escaped_lines(text: &str) -> Cow<'_, str> {
+    without(text, |character| acts(character) && !"\n\t".contains(character))
+}
+
+fn without(text: &str, acts: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&acts) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
@@ -64,5 +73,11 @@ mod tests {
         ] {
             assert_eq!(escaped(text), expected);
         }
+    }
+
+    #[test]
+    fn a_text_of_several_lines_keeps_its_lines() {
+        let text = "a\tb\n\u{1b}[2J\r\u{202e}c\n";
+        assert_eq!(escaped_lines(text), "a\tb\n\\u{1b}[2J\\r\\u{202e}c\n");
     }
 }

@@ -6,6 +6,7 @@ use super::{LINE_BYTES_MAX, text};
 use crate::feed::Published;
 use crate::hub::HubHandle;
 use crate::lang::Lang;
+use crate::logs;
 use crate::process;
 use crate::shard::{ShardHandle, ToShard};
 use damso_chat::Event;
@@ -39,7 +40,8 @@ impl Console {
         // Printing may block; the hub may not.
         start_thread("console-out", move || {
             for line in prints {
-                process::print(&line);
+                // Names and topics are other people's.
+                process::print(&logs::escaped_lines(&line));
             }
         });
         let answer = print.clone();

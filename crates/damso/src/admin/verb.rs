@@ -55,7 +55,7 @@ pub fn run(verb: &str, args: &AdminArgs) -> Result<(), Failure> {
             };
             let line = line.map_err(lost)?;
             if let Some(said) = line.strip_prefix(' ') {
-                process::print(&format!("{said}\n"));
+                process::print(&format!("{}\n", crate::logs::escaped_lines(said)));
             } else if let Some(complaint) = line.strip_prefix("error: ") {
                 return Err(Failure::other(complaint));
             } else if let Some(complaint) = line.strip_prefix("usage: ") {

@@ -205,6 +205,33 @@ mod tests {
         }
     }
 
+    /// What a handler answers on a server whose hub has ended.
+    fn answer(handler: impl AsyncFnOnce(State<Arc<Health>>) -> Response, phase: Phase) -> Response {
+        let metrics = Arc::new(crate::metrics::Metrics::default());
+        let (hub, _) = crate::hub::channel(&metrics);
+        let health = Health::new(Scene { metrics, engine: "event", folder: None }, hub);
+        health.enter(phase);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(handler(State(health)))
+    }
+
+    #[test]
+    fn without_a_hub_nothing_is_well() {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!(answer(healthz, Phase::Serving).status(), unavailable);
+        for (phase, reason) in [
+            (Phase::Starting, "damso is starting\n"),
+            (Phase::Serving, "the hub did not answer within 2 s\n"),
+            (Phase::Stopping, "damso is stopping\n"),
+        ] {
+            let answer = answer(readyz, phase);
+            assert_eq!(answer.status(), unavailable);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let body = runtime.block_on(axum::body::to_bytes(answer.into_body(), 1024)).unwrap();
+            assert_eq!(body, reason);
+        }
+    }
+
     #[test]
     fn a_full_disk_and_a_log_that_refuses_are_reasons() {
         let space = |free| Some(Space { free, total: 1 << 40 });

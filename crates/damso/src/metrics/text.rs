@@ -33,7 +33,11 @@ struct Family {
 }
 
 /// The files of the log, by what they are called in figures.
-const FILES: [(&str, &str); 2] = [("database", "damso.db"), ("wal", "damso.db-wal")];
+const FILES: [(&str, &[&str]); 3] = [
+    ("database", &["damso.db"]),
+    ("wal", &["damso.db-wal"]),
+    ("search", &["search.db", "search.db-wal"]),
+];
 
 /// Every family that is ever told. `docs/metrics.md` has the same ones.
 const FAMILIES: &[Family] = &[
@@ -121,9 +125,11 @@ const FAMILIES: &[Family] = &[
         help: "The size of the log's files.",
         write: |scene, samples| {
             let Some(folder) = &scene.folder else { return };
-            for (name, file) in FILES {
-                // It may come and go.
-                let bytes = std::fs::metadata(folder.join(file)).map_or(0, |file| file.len());
+            for (name, files) in FILES {
+                // They may come and go.
+                let bytes =
+                    |file: &&str| std::fs::metadata(folder.join(file)).map_or(0, |file| file.len());
+                let bytes: u64 = files.iter().map(bytes).sum();
                 samples.put(&[("file", name)], bytes);
             }
         },
