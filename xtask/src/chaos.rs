@@ -8,10 +8,11 @@ use std::process::Command;
 struct Size {
     kills: &'static str,
     cuts: &'static str,
+    verbs: &'static str,
 }
 
-const USUAL: Size = Size { kills: "30", cuts: "3" };
-const FULL: Size = Size { kills: "200", cuts: "10" };
+const USUAL: Size = Size { kills: "30", cuts: "3", verbs: "3" };
+const FULL: Size = Size { kills: "200", cuts: "10", verbs: "20" };
 
 pub fn command(args: &[String]) -> run::Result {
     let (mut is_full, mut only_power, mut seed) = (false, false, None);
@@ -38,6 +39,7 @@ pub fn command(args: &[String]) -> run::Result {
     };
     if !only_power {
         bench(&["--kills", size.kills])?;
+        bench(&["--verbs", size.verbs])?;
         bench(&["--full-disk"])?;
     }
     bench(&["--power", size.cuts])

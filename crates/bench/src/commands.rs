@@ -11,6 +11,7 @@ damso-bench chaos              kills the server under load, and compares the log
     --senders N                200, --proxied N (50) of them through a hostile proxy
     --power N                  cuts the power N times instead, of a disk image (needs root)
     --full-disk                fills a small disk instead, and makes room again (needs root)
+    --verbs N                  kills backup, restore and migration N times each instead
     --damso FILE               the damso to test
 
 damso-bench store              durable messages a second through the server, beside a bare SQLite loop
@@ -46,13 +47,15 @@ pub fn chaos(mut arguments: Arguments) -> Clean {
     };
     let cuts: Option<usize> = arguments.one("--power")?;
     let is_full = arguments.flag("--full-disk");
+    let verbs: Option<usize> = arguments.one("--verbs")?;
     arguments.done()?;
     connect::raise_descriptor_limit();
     let damso = plan.damso.as_deref();
-    let outcome = match (cuts, is_full) {
-        (Some(cuts), _) => chaos::power::run(plan.seed, cuts, damso),
-        (None, true) => chaos::full::run(plan.seed, damso),
-        (None, false) => chaos::run(&plan),
+    let outcome = match (cuts, verbs, is_full) {
+        (Some(cuts), _, _) => chaos::power::run(plan.seed, cuts, damso),
+        (None, Some(kills), _) => chaos::verbs::run(plan.seed, kills, damso),
+        (None, None, true) => chaos::full::run(plan.seed, damso),
+        (None, None, false) => chaos::run(&plan),
     };
     outcome.map_err(Failure::Run)
 }

@@ -109,6 +109,11 @@ impl Peer {
         Self { arguments, shown, ..self.clone() }
     }
 
+    /// The program, to be given words of its own.
+    pub fn command(&self) -> Command {
+        Command::new(&self.program)
+    }
+
     /// `BUN_BIN`, else the pinned version from npm, installed under target/tools/bun the first time.
     pub fn bun() -> Result<Self, String> {
         let tools = workspace().join("target/tools/bun");

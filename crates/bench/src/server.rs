@@ -5,6 +5,7 @@ use crate::random::Random;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a load may do that a person may not.
@@ -40,6 +41,18 @@ impl Server {
 
     /// Starts it on one of both engines, and waits until it can be reached.
     pub fn start(&self, engine: &str, core: Option<usize>) -> Result<Running, String> {
+        self.peer.with(self.words(engine)).start(core)
+    }
+
+    /// Starts it, and waits for nothing.
+    pub fn process(&self) -> Result<Child, String> {
+        let mut command = self.peer.command();
+        command.args(self.words("event"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map_err(|error| format!("damso can't start: {error}"))
+    }
+
+    fn words(&self, engine: &str) -> Vec<String> {
         let mut words = vec!["serve".to_owned(), "--data".into()];
         words.push(self.data.to_string_lossy().into_owned());
         words.extend(["--listen".into(), self.address.to_string(), "--no-console".into()]);
@@ -47,7 +60,7 @@ impl Server {
         for setting in &self.settings {
             words.extend(["--set".into(), setting.clone()]);
         }
-        self.peer.with(words).start(core)
+        words
     }
 }
 

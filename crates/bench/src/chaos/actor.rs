@@ -230,6 +230,12 @@ impl Actor {
                     let issued = &mut self.issued[at];
                     issued.fate = Fate::Acked(seq);
                     shared.acked.fetch_add(1, Ordering::Relaxed);
+                    if let Some(seq) = seq {
+                        let mut heads =
+                            shared.heads.lock().unwrap_or_else(|lock| lock.into_inner());
+                        let head = heads.entry(issued.room.clone()).or_default();
+                        *head = seq.max(*head);
+                    }
                     if let (Act::Send(_), Some(m)) = (&issued.act, seq) {
                         self.own.push((issued.room.clone(), m));
                     }

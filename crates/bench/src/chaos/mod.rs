@@ -6,6 +6,7 @@ pub mod check;
 pub mod crew;
 pub mod full;
 pub mod power;
+pub mod verbs;
 
 use crate::proxy::Proxy;
 use crate::random::Random;
