@@ -183,9 +183,9 @@ pub struct AdminArgs {
 /// Flags of `damso doctor`, as typed.
 #[derive(Args, Debug, Default, Clone)]
 pub struct DoctorArgs {
-    /// The data folder; default ./damso-data
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    /// Which data folder.
+    #[command(flatten)]
+    pub data: DataArgs,
     /// Where damso listens, or is to; default 127.0.0.1:8765
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Vec<String>,

@@ -19,7 +19,7 @@ struct Settings {
 }
 
 /// The data folder, unless another one is named.
-pub const DATA_DEFAULT: &str = "damso-data";
+const DATA_DEFAULT: &str = "damso-data";
 
 /// The section `[server]`.
 #[derive(Debug, Deserialize, Serialize)]

@@ -86,7 +86,7 @@ fn memory(bytes: u64, lang: Lang) -> Finding {
 
 fn clock(now: u64, lang: Lang) -> Finding {
     if now >= TIME_MIN {
-        return Finding::ok("clock", say!(lang, "{now} s since 1970", "1970년부터 {now}초"));
+        return Finding::ok("clock", utc(now));
     }
     let mend = say!(
         lang,
@@ -99,6 +99,22 @@ fn clock(now: u64, lang: Lang) -> Finding {
         "몇 해 늦습니다 (1970년부터 {now}초)"
     );
     Finding::bad("clock", found, mend)
+}
+
+/// A time in s since 1970, as people read it.
+fn utc(now: u64) -> String {
+    let (days, second) = (now / 86_400, now % 86_400);
+    // Years begin in March, so that the day that is sometimes there is the last one.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year}-{month:02}-{date:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
 #[cfg(test)]
@@ -118,6 +134,18 @@ mod tests {
             assert_eq!(finding.level, level, "{finding:?}");
             assert!(finding.found.contains(words), "{finding:?}");
             assert_eq!(finding.mend.is_empty(), level == Level::Ok, "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_shown_as_a_date() {
+        for (now, shown) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59:59 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_735_689_600, "2025-01-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(utc(now), shown);
         }
     }
 

@@ -6,11 +6,11 @@ mod machine;
 mod port;
 mod way;
 
-use crate::args::DoctorArgs;
+use crate::args::{DataArgs, DoctorArgs, ServeArgs};
+use crate::config::Config;
 use crate::lang::Lang;
 use crate::process::{self, Failure};
 use std::fmt;
-use std::path::Path;
 
 /// How it is with something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,9 +68,13 @@ use say;
 /// Looks at everything and prints a line for each; how to mend what isn't well stands below it.
 ///
 /// # Errors
-/// Something is bad.
+/// Something is bad, or the settings can't be read.
 pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let lang = Lang::of_environment();
+    // What damso itself would read is what is looked at.
+    let DataArgs { data, config } = args.data.clone();
+    let listen = args.listen.clone();
+    let config = Config::of_serve(&ServeArgs { data, config, listen, ..ServeArgs::default() })?;
     let mut bad = 0;
     let mut tell = |findings: Vec<Finding>| {
         for finding in findings {
@@ -79,11 +83,14 @@ pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
         }
     };
     tell(machine::look(lang));
-    tell(folder::look(
-        args.data.as_deref().unwrap_or(Path::new(crate::config::DATA_DEFAULT)),
-        lang,
-    ));
-    tell(port::look(&args.listen, lang));
+    tell(match &config.data {
+        Some(path) => folder::look(path, lang),
+        None => {
+            let found = say!(lang, "none: nothing is kept", "없음: 아무것도 남기지 않습니다");
+            vec![Finding::ok("data folder", found)]
+        }
+    });
+    tell(port::look(&config.listen, lang));
     if let Some(url) = &args.url {
         tell(way::look(url, lang));
     }

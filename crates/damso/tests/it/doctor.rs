@@ -193,6 +193,18 @@ fn an_url_that_leads_nowhere_is_bad_and_tls_is_told() {
 }
 
 #[test]
+fn the_settings_say_where_to_look() {
+    let data = Data::new("settings");
+    let mut command = damso(&["doctor"]);
+    command.env("DAMSO_SERVER_DATA", data.path()).env("DAMSO_SERVER_LISTEN", "127.0.0.1:0");
+    let (code, stdout, _) = run(&mut command);
+    assert_eq!(code, 0, "{stdout}");
+    assert!(stdout.contains(data.path()) && stdout.contains("127.0.0.1:0 is free"), "{stdout}");
+    let (code, _, stderr) = run(damso(&["doctor"]).env("DAMSO_SERVER_LOG", "loud"));
+    assert_eq!((code, stderr.lines().count()), (2, 1), "{stderr}");
+}
+
+#[test]
 fn the_doctor_speaks_korean() {
     let data = Data::new("korean");
     let mut command = damso(&["doctor", "--data", data.path(), "--listen", "127.0.0.1:0"]);
