@@ -472,7 +472,10 @@ impl Judge<'_> {
     }
 
     fn hook(&self, id: &RoomId, name: &Arc<str>, key: KeyHash) -> Result<Decision, Refusal> {
-        let (_, membership) = permission::writes(self.state, self.author, id)?;
+        let (room, membership) = permission::manages(self.state, self.author, id)?;
+        if room.archived {
+            return Err(Refusal::Archived);
+        }
         if !permission::owns(membership, self.author) {
             return Err(Refusal::Forbidden);
         }
@@ -499,7 +502,7 @@ impl Judge<'_> {
     }
 
     fn unhook(&self, id: &RoomId, hook: &UserId) -> Result<Decision, Refusal> {
-        let (_, membership) = permission::enters(self.state, self.author, id)?;
+        let (_, membership) = permission::manages(self.state, self.author, id)?;
         if !permission::owns(membership, self.author) {
             return Err(Refusal::Forbidden);
         }

@@ -72,6 +72,8 @@ enum Asked {
     /// What has no answer but that it was done.
     Act,
     Administer,
+    /// A webhook, whose secret only its answer has.
+    Hook(Arc<str>),
     Erase(Box<Erasing>),
 }
 
@@ -448,6 +450,13 @@ impl Hub {
                     },
                     (_, Asked::Administer) => {
                         Answer::Recorded { name: self.shown_target(&event), event: event.clone() }
+                    }
+                    (Event::Hooked { hook, room, .. }, Asked::Hook(secret)) => {
+                        Answer::Managed(Managed::Hooked {
+                            hook: hook.clone(),
+                            room: room.clone(),
+                            secret: secret.clone(),
+                        })
                     }
                     (Event::Hooked { hook, .. }, _) => Answer::Hooked { hook: hook.clone() },
                     (Event::Changed(change), _) => Answer::Changed { seq: change.seq },

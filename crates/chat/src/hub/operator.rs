@@ -2,7 +2,7 @@
 //! has both, can say which one is meant.
 
 use super::{Admitted, Answer, Asked, Hub, SessionId, Whom};
-use crate::command::{Author, Command, Role, Setting, Target};
+use crate::command::{Author, Command, KeyHash, Role, Setting, Target};
 use crate::event::{Event, Member, What};
 use crate::refusal::Refusal;
 use crate::state::{History, Kind, Room};
@@ -81,6 +81,27 @@ pub enum Manage {
         /// What.
         text: Arc<str>,
     },
+    /// A webhook, by which a program writes into a room.
+    Hook {
+        /// Which room.
+        room: String,
+        /// How it is shown, as it was typed.
+        name: String,
+        /// What it is known by.
+        key: KeyHash,
+        /// What `key` is the hash of, to be shown this once.
+        secret: Arc<str>,
+    },
+    /// The webhooks of a room.
+    Hooks {
+        /// Which room.
+        room: String,
+    },
+    /// Revokes a webhook.
+    Unhook {
+        /// Which: its id.
+        hook: String,
+    },
     /// Users, by their ids' order.
     Users {
         /// Only those whose names have this in them; empty: all.
@@ -147,6 +168,17 @@ pub enum Managed {
     Users(Vec<UserRow>, usize),
     /// One user.
     User(Box<UserDetails>),
+    /// Webhooks: id and name.
+    Hooks(Vec<(UserId, Arc<str>)>),
+    /// A webhook was made.
+    Hooked {
+        /// Which.
+        hook: UserId,
+        /// Into which room it writes.
+        room: RoomId,
+        /// What it is known by: it stands nowhere else.
+        secret: Arc<str>,
+    },
     /// Nobody, or nothing, is called that.
     NoSuch(Sort, String),
     /// More than one room has this name: an id is needed.
@@ -160,6 +192,8 @@ pub enum Sort {
     Room,
     /// A user.
     User,
+    /// A webhook.
+    Hook,
 }
 
 /// How far an errand came: what is for the log, or its answer.
@@ -187,6 +221,9 @@ impl Hub {
         now: u64,
     ) -> Result<Admitted, Refusal> {
         let told = match self.errand(manage, now) {
+            Ok(Errands::Hook(command, secret)) => {
+                return Ok(Admitted::ForLog(command, Asked::Hook(secret)));
+            }
             Ok(Errands::ForLog(command @ Command::Send { .. })) => {
                 return Ok(Admitted::ForLog(command, Asked::Say));
             }
@@ -239,6 +276,24 @@ impl Hub {
                 super::check_text(&text, &self.limits)?;
                 let room = self.room_called(&room)?;
                 Ok(Errands::ForLog(Command::Send { room, nonce: None, text, reply: None }))
+            }
+            Manage::Hook { room, name, key, secret } => {
+                let (room, name) =
+                    (self.room_called(&room)?, name::person(&name).map_err(bad)?.into());
+                Ok(Errands::Hook(Command::Hook { room, name, key }, secret))
+            }
+            Manage::Hooks { room } => {
+                let room = self.room_called(&room)?;
+                let hooks = self.state.hooks().of_room(&room).into_iter();
+                let hooks = hooks.map(|(id, hook)| (id.clone(), hook.name.clone()));
+                Ok(Errands::Told(Managed::Hooks(hooks.collect())))
+            }
+            Manage::Unhook { hook } => {
+                let id = UserId::new(&*hook);
+                let Some(found) = self.state.hooks().get(&id) else {
+                    return Err(Trouble::Told(Managed::NoSuch(Sort::Hook, hook)));
+                };
+                Ok(Errands::ForLog(Command::Unhook { room: found.room.clone(), hook: id }))
             }
             Manage::Users { part } => Ok(Errands::Told(self.user_rows(&part, now))),
             Manage::User { user } => {
@@ -385,6 +440,7 @@ impl Hub {
 
 /// What an errand comes to.
 enum Errands {
+    Hook(Command, Arc<str>),
     ForLog(Command),
     Told(Managed),
 }

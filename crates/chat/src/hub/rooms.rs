@@ -204,7 +204,7 @@ impl Hub {
         author: &Author,
         room: &RoomId,
     ) -> Result<Vec<(UserId, Arc<str>)>, Refusal> {
-        let (_, membership) = permission::enters(&self.state, author, room)?;
+        let (_, membership) = permission::manages(&self.state, author, room)?;
         if !permission::owns(membership, author) {
             return Err(Refusal::Forbidden);
         }

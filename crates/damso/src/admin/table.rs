@@ -5,11 +5,13 @@
 //! backslash; what comes last needs none. Users and rooms are named by id or by name.
 
 use super::text;
+use crate::dialect::v1;
 use crate::lang::Lang;
 use damso_chat::event::Member;
 use damso_chat::hub::{Manage, Request, Whom};
 use damso_chat::state::Kind;
 use damso_chat::{Command as Change, Role};
+use damso_client::driver;
 use damso_protocol::{RoomId, plain};
 use std::net::{IpAddr, SocketAddr};
 
@@ -211,6 +213,34 @@ const COMMANDS: &[Command] = &[
             let (room, rest) = word(rest)?;
             manage(Manage::Appoint { room, user: last(rest)?, member: Member::Member })
         },
+    },
+    Command {
+        name: "room hook",
+        arguments: "ROOM NAME",
+        right: Role::Operator,
+        help: (
+            "makes a webhook: a program writes as NAME",
+            "웹훅을 만듭니다. 프로그램이 NAME으로 씁니다",
+        ),
+        read: |rest| {
+            let (room, rest) = word(rest)?;
+            let (name, secret) = (last(rest)?, driver::key());
+            manage(Manage::Hook { room, name, key: v1::key_hash(&secret)?, secret })
+        },
+    },
+    Command {
+        name: "room hooks",
+        arguments: "ROOM",
+        right: Role::Operator,
+        help: ("shows a room's webhooks", "방의 웹훅을 봅니다"),
+        read: |rest| manage(Manage::Hooks { room: last(rest)? }),
+    },
+    Command {
+        name: "room unhook",
+        arguments: "ID",
+        right: Role::Operator,
+        help: ("revokes a webhook", "웹훅을 거둡니다"),
+        read: |rest| manage(Manage::Unhook { hook: last(rest)? }),
     },
     Command {
         name: "user list",

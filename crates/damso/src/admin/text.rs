@@ -56,12 +56,9 @@ fn refused(refusal: &Refusal, lang: Lang) -> String {
         (Refusal::Forbidden, Lang::Ko) => {
             "하지 않았습니다: 로비는 그대로 있고, 방에는 주인이 있어야 합니다".into()
         }
-        // Users choose their names themselves.
+        // A room's, or a webhook's.
         (Refusal::NameTaken { suggest }, Lang::En) => {
-            format!("another room has that name; {suggest} is free")
-        }
-        (Refusal::NameTaken { suggest }, Lang::Ko) => {
-            format!("다른 방의 이름입니다. {suggest}은(는) 비어 있습니다")
+            format!("that name is taken; {suggest} is free")
         }
         _ => lang.refusal(refusal),
     }
@@ -84,12 +81,28 @@ fn managed(managed: &Managed, lang: Lang) -> Result<String, String> {
             rows.iter().for_each(|row| text.push_str(&user(row, lang)));
             more
         }
+        Managed::Hooks(hooks) => {
+            hooks.iter().for_each(|(id, name)| text.push_str(&format!("{id}  {name}\n")));
+            &0
+        }
+        Managed::Hooked { hook, room, secret } => {
+            return Ok(match lang {
+                Lang::En => format!(
+                    "{hook} writes into {room}; shown this once: POST /api/v1/hooks/{secret}\n"
+                ),
+                Lang::Ko => format!(
+                    "{hook} 웹훅이 {room}에 씁니다. 한 번만 보입니다: POST /api/v1/hooks/{secret}\n"
+                ),
+            });
+        }
         Managed::User(details) => return Ok(user_details(details, lang)),
         Managed::NoSuch(sort, name) => {
             return Err(match (sort, lang) {
                 (Sort::Room, Lang::En) => format!("there is no room {name:?}"),
                 (Sort::Room, Lang::Ko) => format!("{name:?}이라는 방이 없습니다"),
                 (Sort::User, Lang::En) => format!("there is no user {name:?}"),
+                (Sort::Hook, Lang::En) => format!("there is no webhook {name:?}"),
+                (Sort::Hook, Lang::Ko) => format!("{name:?}이라는 웹훅이 없습니다"),
                 (Sort::User, Lang::Ko) => format!("{name:?}이라는 사용자가 없습니다"),
             });
         }
@@ -102,8 +115,8 @@ fn managed(managed: &Managed, lang: Lang) -> Result<String, String> {
     };
     if text.is_empty() {
         text.push_str(match lang {
-            Lang::En => "nobody\n",
-            Lang::Ko => "아무도 없습니다\n",
+            Lang::En => "none\n",
+            Lang::Ko => "없습니다\n",
         });
     }
     match (more, lang) {
@@ -211,6 +224,8 @@ fn recorded(event: &Event, name: Option<&str>, lang: Lang) -> String {
         }
         (Event::Unmuted { target, .. }, Lang::En) => format!("{} may write again\n", whom(target)),
         (Event::Unmuted { target, .. }, Lang::Ko) => format!("음소거 해제: {}\n", whom(target)),
+        (Event::Unhooked { hook, .. }, Lang::En) => format!("{hook} is revoked\n"),
+        (Event::Unhooked { hook, .. }, Lang::Ko) => format!("거둔 웹훅: {hook}\n"),
         (Event::Room(event), lang) => room_changed(event, name.unwrap_or_default(), lang),
         _ => String::new(),
     }

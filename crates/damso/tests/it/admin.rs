@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
 both_engines![
+    a_webhook_is_made_used_listed_and_revoked,
     users_are_listed_shown_kicked_and_muted_by_id_or_name,
     a_room_is_made_named_filled_and_archived,
     a_private_room_is_administered_but_not_read_and_a_direct_message_is_neither,
@@ -47,7 +48,7 @@ fn refuses(data: &Data, words: &[&str], code: i32, expected: &str) {
 fn users_are_listed_shown_kicked_and_muted_by_id_or_name(engine: Engine) {
     let data = Data::new(engine, "users");
     let server = data.serve(engine);
-    assert_eq!(does(&data, &["user", "list"]), "nobody\n");
+    assert_eq!(does(&data, &["user", "list"]), "none\n");
     let mut anna = Peer::in_lobby(server.address, "안나 김");
     let mut bob = Peer::in_lobby(server.address, "Bob");
     let all = "u1  안나 김  (connections: 1)\nu2  Bob  (connections: 1)\n";
@@ -96,11 +97,11 @@ fn a_room_is_made_named_filled_and_archived(engine: Engine) {
     assert_eq!(lobby, "lobby  lobby  (public, everybody, messages: 0)");
     assert_eq!(does(&data, &["room", "unarchive", "r1"]), "r1 is open again\n");
     assert_eq!(does(&data, &["room", "remove", "r1", "u1"]), "안나 김 isn't in r1 any more\n");
-    assert_eq!(does(&data, &["room", "members", "r1"]), "nobody\n");
+    assert_eq!(does(&data, &["room", "members", "r1"]), "none\n");
     refuses(&data, &["room", "archive", "lobby"], 1, "the lobby stays as it is");
     refuses(&data, &["room", "topic", "attic", "x"], 1, "no room \"attic\"");
     // All of it is kept.
-    server.signal(Signal::KILL);
+    drop(server);
     let _server = data.serve(engine);
     assert!(does(&data, &["room", "list"]).contains("r1  차 마시기  (public, members: 0"));
 }
@@ -130,6 +131,27 @@ fn a_private_room_is_administered_but_not_read_and_a_direct_message_is_neither(e
     assert_eq!(does(&data, &["room", "new", "비밀", "private"]), "made room r3: 비밀\n");
     refuses(&data, &["room", "archive", "비밀"], 1, "use its id");
     assert_eq!(does(&data, &["room", "archive", "r1"]), "r1 is archived\n");
+}
+
+fn a_webhook_is_made_used_listed_and_revoked(engine: Engine) {
+    let data = Data::new(engine, "hooks");
+    let server = data.serve(engine);
+    let mut anna = Peer::in_lobby(server.address, "anna");
+    let made = does(&data, &["room", "hook", "lobby", "빌드 봇"]);
+    assert!(made.starts_with("w1 writes into lobby; "), "{made}");
+    let path = made.trim().rsplit_once("POST ").expect("a path").1;
+    let post = |text: &str| http(server.address, "", "POST", path, &json!({"text": text})).0;
+    assert_eq!(post("다 됐어요"), 200);
+    let heard = anna.next_of("msg");
+    assert_eq!(heard["name"], "빌드 봇");
+    assert!(heard["text"].as_str().is_some_and(|text| text.contains("다 됐어요")), "{heard}");
+    assert_eq!(does(&data, &["room", "hooks", "lobby"]), "w1  빌드 봇\n");
+    refuses(&data, &["room", "hook", "lobby", "Anna"], 1, "name");
+    assert_eq!(does(&data, &["user", "erase", "빌드 봇"]), "messages deleted: 1\n");
+    assert_eq!(does(&data, &["room", "unhook", "w1"]), "w1 is revoked\n");
+    assert_eq!(post("또 됐어요"), 404);
+    assert_eq!(does(&data, &["room", "hooks", "lobby"]), "none\n");
+    refuses(&data, &["room", "unhook", "w1"], 1, "no webhook");
 }
 
 fn stdin_has_the_same_commands(engine: Engine) {
@@ -181,7 +203,7 @@ fn the_socket_answers_lines_in_order_each_with_an_end(engine: Engine) {
     let mut socket = Socket::open(&data);
     socket
         .say("/user list\n/dance\n\n안녕\n/stats\n/room new\n/lang ko\n/kick nobody\n".as_bytes());
-    assert_eq!(socket.line(), " nobody\n");
+    assert_eq!(socket.line(), " none\n");
     assert_eq!(socket.line(), "ok\n");
     assert_eq!(socket.line(), "usage: there is no command \"dance\"; /help shows them\n");
     assert_eq!((socket.line(), socket.line()), ("ok\n".into(), "ok\n".into()));
@@ -221,11 +243,11 @@ fn a_killed_servers_socket_is_replaced(engine: Engine) {
     assert!(std::fs::symlink_metadata(socket_path(&data)).is_ok(), "nobody tidied up");
     refuses(&data, &["user", "list"], 1, "no damso is running");
     let server = data.serve(engine);
-    assert_eq!(does(&data, &["user", "list"]), "nobody\n");
+    assert_eq!(does(&data, &["user", "list"]), "none\n");
     // A second server on the folder is refused, and takes nothing from the first one.
     let (code, ..) = run(damso(&["--listen", "127.0.0.1:0"]).args(["--data", data.path()]));
     assert_eq!(code, 1);
-    assert_eq!(does(&data, &["user", "list"]), "nobody\n");
+    assert_eq!(does(&data, &["user", "list"]), "none\n");
     drop(server);
 }
 
