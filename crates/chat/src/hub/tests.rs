@@ -425,3 +425,19 @@ fn an_erasure_goes_on_part_by_part_and_answers_once() {
         Output::Answer { answer: Answer::Erased { messages: 2 }, .. }
     ));
 }
+
+#[test]
+fn an_operator_hears_of_guests_and_not_of_operators_who_come_and_go() {
+    let mut scene = Scene::new(Limits::default());
+    let operator = scene.operator();
+    let told = |outputs: &[Output]| {
+        let to_it = |output: &&Output| matches!(output, Output::Answer { session, .. } if *session == operator);
+        outputs.iter().filter(to_it).count()
+    };
+    let other = id(1_001);
+    assert_eq!(told(&scene.step(Input::Hello { session: other, who: Who::Operator })), 0);
+    assert_eq!(told(&scene.step(Input::Gone { session: other })), 0);
+    let guest = Who::Plain { address: "127.0.0.1:5000".parse().unwrap() };
+    assert_eq!(told(&scene.step(Input::Hello { session: other, who: guest })), 1);
+    assert_eq!(told(&scene.step(Input::Gone { session: other })), 1);
+}

@@ -96,6 +96,7 @@ impl Desk {
         let program = format!(
             "#!/bin/sh\ncase \"$1\" in\n\
              send) exec {DAMSO} \"$@\" --url ws://127.0.0.1:{port} ;;\n\
+             doctor) exec {DAMSO} \"$@\" --listen 127.0.0.1:{port} ;;\n\
              '') exec {DAMSO} --listen 127.0.0.1:{port} ;;\n\
              *) exec {DAMSO} \"$@\" ;;\nesac\n"
         );
