@@ -12,7 +12,7 @@ pub const CHARS_MAX: usize = 512;
 pub const TERMS_MAX: usize = 16;
 
 /// The farthest time zone from UTC, in minutes.
-const ZONE_MINUTES_MAX: i32 = 14 * 60;
+const ZONE_MINUTES_MAX: u32 = 14 * 60;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -55,7 +55,7 @@ impl Query {
     /// [`Refusal::BadField`] with the operator's name if its value says nothing or it is there
     /// twice, `q` if nothing is asked for or too much, `tz` if no zone is so far from UTC.
     pub fn parse(text: &str, zone: i32) -> Result<Self, Refusal> {
-        if zone.abs() > ZONE_MINUTES_MAX {
+        if zone.unsigned_abs() > ZONE_MINUTES_MAX {
             return Err(Refusal::BadField("tz"));
         }
         if text.chars().count() > CHARS_MAX {

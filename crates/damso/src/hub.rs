@@ -94,7 +94,20 @@ pub fn run_log(
     hub: &HubHandle,
     metrics: &Metrics,
 ) {
-    while let Ok(mut batch) = entries.recv() {
+    loop {
+        let first = match log.scrub_due() {
+            None => entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => entries.recv_timeout(due.saturating_duration_since(Instant::now())),
+        };
+        let mut batch = match first {
+            Ok(batch) => batch,
+            Err(RecvTimeoutError::Timeout) => {
+                log.scrub();
+                warn_of(&mut log);
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         while batch.len() < INPUTS_MAX
             && let Ok(mut more) = entries.try_recv()
         {
@@ -102,9 +115,7 @@ pub fn run_log(
         }
         let since = Instant::now();
         let outcomes = log.append(batch, clock.now_ms());
-        if let Some(warning) = log.take_warning() {
-            warn!("{warning}");
-        }
+        warn_of(&mut log);
         match outcomes {
             Ok(outcomes) => {
                 metrics.recorded(&outcomes, since.elapsed());
@@ -112,6 +123,12 @@ pub fn run_log(
             }
             Err(fatal) => give_up(&fatal),
         }
+    }
+}
+
+fn warn_of(log: &mut Sqlite) {
+    if let Some(warning) = log.take_warning() {
+        warn!("{warning}");
     }
 }
 
@@ -179,6 +196,7 @@ pub fn run(
                     for input in inputs {
                         if input == Input::Stop {
                             stop = true;
+                            hub.begin_no_more();
                             break;
                         }
                         hub.handle(input, now);

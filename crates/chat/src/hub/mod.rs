@@ -50,8 +50,10 @@ const REFUSED_MAX: u32 = 1_000;
 /// The name of the user at the console.
 const OPERATOR: &str = "operator";
 
-/// Whoever isn't the operator may erase once in this time, in ms, all together.
+/// Whoever isn't the operator may erase once in this time, in ms.
 const ERASE_MS: u64 = 60_000;
+/// When to try again while somebody else does, in ms.
+const ERASING_RETRY_MS: u64 = 2_000;
 
 /// The longest reaction, in bytes: the longest emoji are some 40.
 const EMOJI_BYTES_MAX: usize = 64;
@@ -113,8 +115,11 @@ pub struct Hub {
     /// How fast new guests may register from an address.
     registrations: HashMap<IpAddr, Bucket>,
     guests_ever: u64,
-    /// When somebody but the operator may erase again.
-    erasable_at: u64,
+    /// Somebody but the operator erases what it wrote.
+    is_erasing: bool,
+    /// When users began to, lately.
+    erased_at: HashMap<UserId, u64>,
+    is_stopping: bool,
     /// Tells this run's guests from those of the runs before it.
     run: u64,
     /// The lowest `seq` that the log still has of a room, where that isn't 1.
@@ -143,7 +148,9 @@ impl Hub {
             guests: HashMap::new(),
             registrations: HashMap::new(),
             guests_ever: 0,
-            erasable_at: 0,
+            is_erasing: false,
+            erased_at: HashMap::new(),
+            is_stopping: false,
             run,
             firsts: HashMap::new(),
             entries: Vec::new(),
@@ -206,10 +213,20 @@ impl Hub {
                     continue;
                 }
                 Ok(decision) => self.decided(session, id, &asked, decision, now),
-                Err(refusal) => self.refuse(session, id, refusal),
+                Err(refusal) => {
+                    if let Asked::Erase(erasing) = &asked {
+                        self.is_erasing &= erasing.author.role >= Role::Operator;
+                    }
+                    self.refuse(session, id, refusal);
+                }
             }
             self.credit(session);
         }
+    }
+
+    /// The server is about to stop: what is done a part at a time isn't gone on with.
+    pub fn begin_no_more(&mut self) {
+        self.is_stopping = true;
     }
 
     /// The log has nothing of a room below `first` any more.
@@ -502,14 +519,24 @@ impl Hub {
             },
         };
         if author.role < Role::Operator {
-            // It reads all of the log, and has the database written anew.
-            if now < self.erasable_at {
-                return Err(Refusal::RateLimited { retry: self.erasable_at - now });
-            }
-            self.erasable_at = now + ERASE_MS;
+            self.take_turn_to_erase(&user, now)?;
         }
         let command = Command::Erase { user: user.clone(), from: None };
         Ok(Admitted::ForLog(command, Asked::Erase(Box::new(Erasing { author, user, messages: 0 }))))
+    }
+
+    /// It reads all of the log: one at a time, and each not too often.
+    fn take_turn_to_erase(&mut self, user: &UserId, now: u64) -> Result<(), Refusal> {
+        if self.is_erasing {
+            return Err(Refusal::RateLimited { retry: ERASING_RETRY_MS });
+        }
+        self.erased_at.retain(|_, at| now < *at + ERASE_MS);
+        if let Some(at) = self.erased_at.get(user) {
+            return Err(Refusal::RateLimited { retry: (at + ERASE_MS).saturating_sub(now) });
+        }
+        self.erased_at.insert(user.clone(), now);
+        self.is_erasing = true;
+        Ok(())
     }
 
     /// Routes a part of an erasure, and asks for the next one or answers: it goes on when the asker
@@ -527,13 +554,19 @@ impl Hub {
         for event in events {
             self.happened(Arc::new(event), now);
         }
-        if next.is_some() {
+        if next.is_some() && !self.is_stopping {
             let command = Command::Erase { user: erasing.user.clone(), from: next };
             let author = erasing.author.clone();
             let asked = Asked::Erase(Box::new(erasing));
             return self.enter(author, command, Asker { session, id, asked });
         }
-        self.answer(session, id, Answer::Erased { messages: erasing.messages });
+        self.is_erasing &= erasing.author.role >= Role::Operator;
+        if next.is_some() {
+            // It can be asked for the rest at the next start.
+            self.refuse(session, id, Refusal::Unavailable);
+        } else {
+            self.answer(session, id, Answer::Erased { messages: erasing.messages });
+        }
         self.credit(session);
     }
 

@@ -11,7 +11,7 @@ pub mod text;
 pub use histogram::Histogram;
 
 use crate::dialect::Kind;
-use damso_chat::{Decision, Event};
+use damso_chat::Event;
 use damso_protocol::v1::ErrorCode;
 use damso_store::Outcome;
 use std::fmt;
@@ -174,11 +174,12 @@ impl Metrics {
         let (mut new, mut messages, mut refused) = (false, 0, false);
         for outcome in outcomes {
             match outcome {
-                Ok(Decision::New(event)) => {
-                    new = true;
-                    messages += u64::from(matches!(event, Event::Message(_)));
+                Ok(decision) => {
+                    let events = decision.events();
+                    new |= !events.is_empty();
+                    let said = events.iter().filter(|event| matches!(event, Event::Message(_)));
+                    messages += said.count() as u64;
                 }
-                Ok(_) => {}
                 Err(refusal) => refused |= refusal.code() == ErrorCode::Unavailable,
             }
         }

@@ -64,9 +64,10 @@ fn checkpoint(connection: &Connection, mode: Mode) -> rusqlite::Result<Wal> {
         Mode::Empty => "PRAGMA wal_checkpoint(TRUNCATE)",
     };
     connection.prepare_cached(pragma)?.query_row([], |row| {
-        // -1 where there is no WAL.
+        // -1 where there is no WAL, and where somebody was in the way.
         let pages = |column| row.get::<_, i64>(column).map(|pages| pages.max(0) as u64);
-        Ok(Wal { length: pages(1)?, copied: pages(2)? })
+        let is_busy: bool = row.get(0)?;
+        Ok(Wal { length: pages(1)?.max(is_busy.into()), copied: pages(2)? })
     })
 }
 
@@ -104,9 +105,9 @@ impl Bell {
         Ok(())
     }
 
-    /// Copies everything and empties the file: something in it was erased. If a reader is in the
-    /// way, the checkpointer does it as soon as it can.
-    pub(super) fn empty(&mut self, connection: &Connection) -> Result<(), Failure> {
+    /// Copies everything and empties the file: something in it was erased. Whether that could be;
+    /// if a reader was in the way, the checkpointer does it as soon as it can.
+    pub(super) fn empty(&mut self, connection: &Connection) -> Result<bool, Failure> {
         let done = {
             let _turn = self.shared.copying.lock().unwrap_or_else(PoisonError::into_inner);
             connection.busy_timeout(READERS_MAX)?;
@@ -115,19 +116,18 @@ impl Bell {
             done
         };
         self.wal = Wal::default();
-        let left = match done.map_err(Failure::from) {
-            Ok(wal) => wal.length,
-            Err(failure) if failure.changed_nothing() => 1,
+        match done.map_err(Failure::from) {
+            Ok(wal) if wal.length == 0 => return Ok(true),
+            Ok(_) => {}
+            Err(failure) if failure.changed_nothing() => {}
             Err(failure) => return Err(failure),
-        };
-        if left > 0 {
-            self.shared.is_dirty.store(true, Ordering::Release);
-            if let Some(wake) = &self.wake {
-                // Full: it is awake already, and sees the mark.
-                let _ = wake.try_send(());
-            }
         }
-        Ok(())
+        self.shared.is_dirty.store(true, Ordering::Release);
+        if let Some(wake) = &self.wake {
+            // Full: it is awake already, and sees the mark.
+            let _ = wake.try_send(());
+        }
+        Ok(false)
     }
 
     /// Whether the disk has failed the checkpointer, so that it shouldn't be trusted any more.
@@ -234,8 +234,8 @@ impl Checkpointer {
         let _turn = self.shared.copying.lock().unwrap_or_else(PoisonError::into_inner);
         match checkpoint(&self.connection, mode).map_err(Failure::from) {
             Ok(wal) => Ok(wal),
-            // Everything is where it was, and there will be another time.
-            Err(failure) if failure.changed_nothing() => Ok(Wal::default()),
+            // Everything is where it was, whatever that is, and there will be another time.
+            Err(failure) if failure.changed_nothing() => Ok(Wal { length: u64::MAX, copied: 0 }),
             Err(failure) => {
                 self.shared.has_failed.store(true, Ordering::Release);
                 Err(Fatal(format!(

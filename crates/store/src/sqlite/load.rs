@@ -144,6 +144,11 @@ fn kept(connection: &Connection, state: &mut State) -> Result<(), Failure> {
 }
 
 fn hooks(connection: &Connection, state: &mut State) -> Result<(), Failure> {
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    // A database of the first format, which is read before it is migrated, has none.
+    if format < 2 {
+        return Ok(());
+    }
     let mut statement = connection.prepare("SELECT id, room, name, key FROM hook")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -44,6 +44,7 @@ use damso_chat::{Decision, Entry, Refusal, State};
 use load::End;
 use lookup::Recorded;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use scrub::Scrubbing;
 use std::time::Duration;
 use write::Writer;
 
@@ -86,6 +87,9 @@ pub struct Sqlite {
     /// What ended it.
     broken: Option<String>,
     warning: Option<String>,
+    scrubbing: Scrubbing,
+    /// An erasure that hasn't come to its end has deleted something.
+    has_erased: bool,
 }
 
 impl Sqlite {
@@ -131,8 +135,10 @@ impl Sqlite {
             migrated,
             broken: None,
             warning: None,
+            scrubbing: Scrubbing::default(),
+            has_erased: false,
         };
-        log.scrub().map_err(|failure| OpenError::sentence(&path, &failure.to_string()))?;
+        log.scrub_left_over().map_err(describe)?;
         Ok(log)
     }
 
@@ -191,16 +197,10 @@ impl Sqlite {
             self.writer.finish(&transaction, &self.state, &mut self.end)?;
             if outcomes.iter().flatten().any(is_erasure) {
                 scrub::mark(&transaction)?;
+                self.has_erased = true;
             }
             transaction.commit()?;
             self.bell.committed(&self.connection)?;
-        } else {
-            drop(transaction);
-        }
-        // Before anybody hears that it's done.
-        let is_over = |decision: &Decision| matches!(decision, Decision::Erased { next: None, .. });
-        if outcomes.iter().flatten().any(is_over) {
-            self.scrub()?;
         }
         Ok(outcomes)
     }
@@ -237,6 +237,9 @@ impl Log for Sqlite {
                 if let Some(notes) = &self.notes {
                     notes.committed(&outcomes);
                 }
+                self.note_erasures(&entries, &outcomes);
+                // Before anybody hears that it's done, if it isn't too often.
+                self.scrub();
                 return Ok(outcomes);
             }
             Err(failure) => failure,

@@ -210,8 +210,8 @@ pub struct Erased {
     messages: u64,
 }
 
-/// Deletes all that the asker ever wrote, in every room: its text is nowhere afterwards. One asker
-/// a minute may do so, and others are told when to try again. It goes on when it takes longer than
+/// Deletes all that the asker ever wrote, in every room: its text is nowhere afterwards. Each asker
+/// may do so once a minute, one at a time. It goes on when it takes longer than
 /// the answer may; asked again, it says how many were left.
 #[utoipa::path(
     delete, path = "/me/messages", tag = "messages", responses((status = 200, body = Erased)),

@@ -52,7 +52,7 @@ fn fill(log: &mut Sqlite) -> u64 {
 }
 
 /// Lets the log delete all of the first user's, a part at a time, and counts.
-fn erase(log: &mut Sqlite, by: &damso_chat::Author) -> u64 {
+fn erase_all(log: &mut Sqlite, by: &damso_chat::Author) -> u64 {
     let (mut from, mut count) = (None, 0);
     loop {
         let erase: Entry = entry(by, Command::Erase { user: user(1).user, from });
@@ -86,9 +86,9 @@ fn what_was_erased_stands_in_no_file() {
     log.append(vec![known.clone()], 3).unwrap();
     assert!(found(&folder) as u64 > written);
     let reader = log.reader().unwrap();
-    assert_eq!(erase(&mut log, &user(1)), written);
+    assert_eq!(erase_all(&mut log, &user(1)), written);
     assert_eq!(found(&folder), 0);
-    assert_eq!(erase(&mut log, &operator()), 0, "there is nothing left");
+    assert_eq!(erase_all(&mut log, &operator()), 0, "there is nothing left");
     for (room, kept) in log.state().rooms() {
         let events = reader.events(room, 0, kept.head).unwrap();
         let seqs = events.iter().filter_map(|event| event.place()).map(|(_, seq)| seq);
@@ -116,7 +116,7 @@ fn a_reader_in_the_way_delays_only_the_emptying_of_the_wal() {
         c.query_row("SELECT COUNT(*) FROM message", [], |row| row.get::<_, i64>(0)).unwrap()
     };
     assert_eq!(count(&long), 3_600);
-    erase(&mut log, &operator());
+    erase_all(&mut log, &operator());
     assert!(found(&folder) > 0, "the reader still needs it");
     drop(long);
     std::thread::scope(|scope| {
@@ -145,7 +145,12 @@ fn a_start_ends_what_an_erasure_began() {
             .unwrap()
     };
     assert_eq!(marks(&log), 0);
-    super::erase::erase(&mut log, &user(1));
+    // It has just been done, so a user's erasure waits, and the operator's doesn't.
+    erase_all(&mut log, &user(1));
+    assert!(log.scrub_due().is_some());
+    log.append(vec![say_in(&user(1), "lobby", SECRET, None)], 5).unwrap();
+    erase_all(&mut log, &operator());
+    assert!(log.scrub_due().is_none());
     assert_eq!(found(&folder), 0);
 }
 

@@ -4,7 +4,7 @@ use super::Temporary;
 use crate::rows::{Ask, Part, Rows};
 use crate::sqlite::{Folder, Sqlite, schema};
 use crate::tests::{change, entry, guest, operator, register, say, say_in, user};
-use crate::{Log, Memory};
+use crate::{Log, Memory, Reader};
 use damso_chat::state::{History, Kind, Post};
 use damso_chat::{Command, Entry, Member, Op, Setting, Target};
 use damso_protocol::{Nonce, RoomId};
@@ -201,4 +201,26 @@ fn a_database_that_cannot_be_copied_is_not_migrated() {
     let database = Connection::open(folder.0.join("damso.db")).unwrap();
     let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 1);
+}
+
+#[test]
+fn a_database_of_every_format_is_backed_up_and_restored_as_it_is() {
+    let mut memory = Memory::new();
+    live(&mut memory);
+    let digest = memory.state().digest();
+    for format in 1..schema::FORMAT {
+        let (folder, other) = (Temporary::new(), Temporary::new());
+        std::fs::create_dir(&folder.0).unwrap();
+        std::fs::copy(kept(format), folder.0.join("damso.db")).unwrap();
+        let reader = Reader::open_checked(&folder.0).unwrap();
+        assert_eq!(reader.verify(&mut |_| {}).unwrap().digest, digest, "format {format}");
+        let file = folder.0.join("backup.db");
+        assert_eq!(reader.back_up(&file, &mut |_| {}).unwrap().digest, digest);
+        let restored = crate::sqlite::restore(&file, &other.0, &mut |_| {}).unwrap();
+        assert_eq!(restored.verified.digest, digest);
+        let log = other.log();
+        assert_eq!(log.state().digest(), digest);
+        assert_eq!(log.epoch(), restored.epoch);
+        assert!(log.migrated().is_some());
+    }
 }
