@@ -80,6 +80,9 @@ fn all(
         mib(wal_bytes(&data)),
     );
     let actors = crew.quiet(|| false)?;
+    let begun = Instant::now();
+    backup(&folder.join("quiet.backup"))?.ends_well()?;
+    let took = begun.elapsed();
     let mut whole = 0;
     for kill in 1..=kills {
         let file = folder.join("killed.backup");

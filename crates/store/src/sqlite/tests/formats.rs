@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use std::path::PathBuf;
 
 /// A database of this format.
-fn kept(format: i64) -> PathBuf {
+pub(super) fn kept(format: i64) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/format-{format}.db"))
 }
 

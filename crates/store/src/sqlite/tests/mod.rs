@@ -1,4 +1,5 @@
 mod agree;
+mod copies;
 mod disk;
 mod erase;
 mod faults;
