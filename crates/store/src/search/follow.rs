@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const GATHER: Duration = Duration::from_millis(250);
 /// One commit has about so many events, or so many bytes of them.
 const BATCH_EVENTS: usize = if cfg!(test) { 16 } else { 4_000 };
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
+const BATCH_BYTES: usize = 1024 * 1024;
 /// So many events of a room are read at a time.
 const CHUNK: u64 = if cfg!(test) { 8 } else { 1_000 };
 /// So long somebody who looks for messages waits for what was said before.

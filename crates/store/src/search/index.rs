@@ -43,7 +43,7 @@ CREATE TABLE slice (number INTEGER PRIMARY KEY, is_stained INTEGER NOT NULL) STR
 ";
 
 /// The writer's cache, in KiB.
-const CACHE_KIB: i64 = 8 * 1024;
+const CACHE_KIB: i64 = 4 * 1024;
 /// How much FTS5 gathers before it writes, in bytes.
 const GATHERED_BYTES: i64 = 8 * 1024 * 1024;
 /// What the file beside the database is cut back to, in bytes.

@@ -4,7 +4,7 @@ use super::error::Failure;
 use super::lookup;
 use super::read::{self, Reader};
 use crate::record;
-use crate::rows::ReadError;
+use crate::rows::{BYTES_MAX, ReadError};
 use damso_chat::{Event, Message, Op};
 use damso_protocol::RoomId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -41,7 +41,8 @@ impl Reader {
         })
     }
 
-    /// The part of a room's log after `after`, at most `count` events of it.
+    /// The part of a room's log after `after`: at most `count` events of it, and as many new
+    /// messages as fit into [`BYTES_MAX`], but at least one if there is one.
     pub(crate) fn since(&self, room: &RoomId, after: u64, count: u64) -> Result<Since, ReadError> {
         self.moment(|connection| since(connection, room, after, count))
     }
@@ -60,29 +61,14 @@ fn since(connection: &Connection, room: &RoomId, after: u64, count: u64) -> Resu
         .query_row([room.as_str()], |row| row.get::<_, i64>(0))
         .optional()?
         .unwrap_or_default() as u64;
-    let to = head.min(after.saturating_add(count));
-    let part = params![room.as_str(), after as i64, to as i64];
-    let mut messages = Vec::new();
-    let mut older = BTreeSet::new();
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, at, NULL, record FROM event \
-         WHERE room = ?1 AND seq > ?2 AND seq <= ?3",
-    )?;
-    let mut rows = statement.query(part)?;
-    while let Some(row) = rows.next()? {
-        if let Event::Changed(change) = read::event(room, row)?
-            && matches!(change.op, Op::Edit(_) | Op::Delete)
-            && change.m <= after
-        {
-            older.insert(change.m);
-        }
-    }
+    let mut to = head.min(after.saturating_add(count));
     let mut statement = connection.prepare_cached(
         "SELECT message.seq, message.n, message.at, message.record, current.record, \
              message.position \
          FROM message LEFT JOIN current \
          ON current.room = message.room AND current.m = message.seq \
-         WHERE message.room = ?1 AND message.seq > ?2 AND message.seq <= ?3",
+         WHERE message.room = ?1 AND message.seq > ?2 AND message.seq <= ?3 \
+         ORDER BY message.seq",
     )?;
     let said = |row: &Row, is_older| -> Result<Said, Failure> {
         let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
@@ -92,15 +78,37 @@ fn since(connection: &Connection, room: &RoomId, after: u64, count: u64) -> Resu
         let message = record::read_current(message, changed)?.message;
         Ok(Said { position: number(5)?, message, is_older })
     };
+    let (mut messages, mut bytes) = (Vec::new(), 0);
+    let mut rows = statement.query(params![room.as_str(), after as i64, to as i64])?;
+    while let Some(row) = rows.next()? {
+        let said = said(row, false)?;
+        bytes += said.message.text.as_ref().map_or(0, |text| text.len());
+        if bytes > BYTES_MAX && !messages.is_empty() {
+            to = said.message.seq - 1;
+            break;
+        }
+        messages.push(said);
+    }
+    drop(rows);
+    let mut older = BTreeSet::new();
+    let mut events = connection.prepare_cached(
+        "SELECT seq, at, NULL, record FROM event \
+         WHERE room = ?1 AND seq > ?2 AND seq <= ?3",
+    )?;
+    let mut rows = events.query(params![room.as_str(), after as i64, to as i64])?;
+    while let Some(row) = rows.next()? {
+        if let Event::Changed(change) = read::event(room, row)?
+            && matches!(change.op, Op::Edit(_) | Op::Delete)
+            && change.m <= after
+        {
+            older.insert(change.m);
+        }
+    }
     for m in older {
         let mut rows = statement.query(params![room.as_str(), m as i64 - 1, m as i64])?;
         while let Some(row) = rows.next()? {
             messages.push(said(row, true)?);
         }
-    }
-    let mut rows = statement.query(part)?;
-    while let Some(row) = rows.next()? {
-        messages.push(said(row, false)?);
     }
     Ok(Since { messages, to, head })
 }

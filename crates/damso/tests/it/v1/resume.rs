@@ -116,7 +116,7 @@ fn a_reader_that_stops_is_fed_to_the_head_and_costs_nothing_meanwhile(engine: En
     let mut slow = Peer::in_lobby(server.address, "slow");
     let mut a = Peer::join(server.address, "a");
     let text = "길고 긴 이야기 ".repeat(800);
-    let count = 2_000;
+    let count = 3_000;
     let before = server.memory();
     let mut sent = 0;
     while sent < count {
