@@ -299,7 +299,7 @@ fn make_slice(connection: &Connection, slice: i64) -> rusqlite::Result<()> {
     // a letter to it.
     connection.execute_batch(&format!(
         "CREATE VIRTUAL TABLE entry_{slice} USING fts5(t, content='', contentless_delete=1, \
-             tokenize='ascii', detail=full, prefix='1 2 3');
+             tokenize='ascii', detail=full);
          INSERT INTO entry_{slice} (entry_{slice}, rank) VALUES ('hashsize', {GATHERED_BYTES});"
     ))?;
     connection
@@ -447,6 +447,14 @@ pub(super) fn candidates(
         }
     }
     Ok(())
+}
+
+/// The newest message's position; 0 if there is none.
+pub(super) fn last(connection: &Connection) -> Result<u64, Failure> {
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(position) FROM doc")?
+        .query_row([], |row| row.get(0))?;
+    Ok(last.unwrap_or_default() as u64)
 }
 
 /// The lowest position from which on everything was said at `at` or later: time never goes back in
