@@ -297,7 +297,7 @@ pub fn sort_in(output: Output, batches: &mut [Vec<ToShard>], jobs: &mut Vec<Job>
             return;
         }
         Output::Search { session, id, sought } => {
-            jobs.push(Job::Search(Searching { session, id, sought }));
+            jobs.push(Job::Search(Searching { session, id, sought, since: Instant::now() }));
             return;
         }
         Output::Subscribe { session, room, next, opened } => {

@@ -14,7 +14,11 @@ use damso_store::{Ask, Found, Memory, Page, Rows, Search};
 use serde::Serialize;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tracing::error;
+
+/// What was asked so long ago isn't looked for any more: HTTP has answered that it takes too long.
+const SEARCH_MAX: Duration = Duration::from_secs(10);
 
 /// Something to be done by whoever has the log.
 pub enum Job {
@@ -60,6 +64,8 @@ pub struct Searching {
     pub id: u64,
     /// What to find.
     pub sought: Sought,
+    /// When that was asked.
+    pub since: Instant,
 }
 
 /// What was read, and for whom.
@@ -180,7 +186,7 @@ pub fn read(job: Job, log: &Memory) -> Fetched {
 
 /// Looks for messages.
 fn find(searching: Searching, search: &dyn Search) -> Fetched {
-    let Searching { session, id, sought } = searching;
+    let Searching { session, id, sought, .. } = searching;
     let found = search.search(&sought).map_err(|sentence| {
         error!(%sentence, "messages could not be looked for");
         Answer::Refused(Refusal::Unavailable)
@@ -197,7 +203,10 @@ pub fn run_search(
 ) {
     while let Ok(searching) = queue.recv() {
         length.take(1);
-        deliver(find(searching, search), shards);
+        // Whoever asked has been told that it takes too long.
+        if searching.since.elapsed() < SEARCH_MAX {
+            deliver(find(searching, search), shards);
+        }
     }
 }
 

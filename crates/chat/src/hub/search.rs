@@ -6,6 +6,9 @@ use crate::refusal::Refusal;
 use crate::search::Query;
 use damso_protocol::{RoomId, UserId, name};
 
+/// So long may be what a room is called in a search, in bytes.
+const WANTED_BYTES_MAX: usize = 512;
+
 impl Hub {
     /// Has messages looked for. A room or a user that the asker can't find is one in which, or by
     /// whom, nothing was said.
@@ -21,8 +24,19 @@ impl Hub {
         let Some(asker) = self.sessions.get(&session) else { return Ok(Admitted::Done) };
         let user = &asker.author.user;
         let wanted = [query.room.as_deref(), room.as_deref()];
+        let mut folded = Vec::new();
+        for wanted in wanted.into_iter().flatten() {
+            // Longer than any room's id or name, and not worth comparing with each.
+            if wanted.len() > WANTED_BYTES_MAX {
+                return Err(Refusal::BadField("room"));
+            }
+            let named = wanted.strip_prefix('#').unwrap_or(wanted);
+            folded.push((wanted, name::fold(named)));
+        }
         let rooms = self.state.rooms_of(user).filter(|room| {
-            wanted.into_iter().flatten().all(|wanted| self.is_called(room, user, wanted))
+            folded.iter().all(|(id, name)| {
+                room.as_str() == *id || self.folded_name(room, user).as_ref() == Some(name)
+            })
         });
         let places = rooms.filter_map(|room| self.place(user, room)).collect();
         let by = query.from.map(|from| {
@@ -51,11 +65,8 @@ impl Hub {
         Some(Place { room, first, head })
     }
 
-    /// Whether a room is the one that a user calls so, by its id or by its name.
-    fn is_called(&self, id: &RoomId, user: &UserId, wanted: &str) -> bool {
-        let Some(room) = self.state.room(id) else { return false };
-        let named = wanted.strip_prefix('#').unwrap_or(wanted);
-        id.as_str() == wanted
-            || name::fold(&shown_name(&self.state, room, user)) == name::fold(named)
+    /// A room's name as a user sees it, folded.
+    fn folded_name(&self, id: &RoomId, user: &UserId) -> Option<String> {
+        Some(name::fold(&shown_name(&self.state, self.state.room(id)?, user)))
     }
 }

@@ -23,6 +23,9 @@ pub struct Hooks {
     ever: u64,
     hooks: HashMap<UserId, Hook>,
     keys: HashMap<KeyHash, UserId>,
+    /// How many are shown under a folded name: the judge asks often, and hooks may be many.
+    names: HashMap<String, u32>,
+    rooms: HashMap<RoomId, Vec<UserId>>,
 }
 
 impl Hooks {
@@ -53,15 +56,15 @@ impl Hooks {
 
     /// A room's, in the order in which they were made.
     pub fn of_room(&self, room: &RoomId) -> Vec<(&UserId, &Hook)> {
-        let mut hooks: Vec<_> = self.iter().filter(|(_, hook)| hook.room == *room).collect();
+        let ids = self.rooms.get(room).into_iter().flatten();
+        let mut hooks: Vec<_> = ids.filter_map(|id| Some((id, self.hooks.get(id)?))).collect();
         hooks.sort_by_key(|(id, _)| (id.as_str().len(), *id));
         hooks
     }
 
     /// Whether one is shown under this name, in any of its forms.
     pub fn is_named(&self, name: &str) -> bool {
-        let folded = name::fold(name);
-        self.hooks.values().any(|hook| name::fold(&hook.name) == folded)
+        self.names.contains_key(&name::fold(name))
     }
 
     /// One that is shown under exactly this name.
@@ -74,6 +77,11 @@ impl Hooks {
         self.ever += 1;
         if let Some(hook) = hook {
             self.keys.insert(hook.key, id.clone());
+            *self.names.entry(name::fold(&hook.name)).or_default() += 1;
+            let of_room = self.rooms.entry(hook.room.clone()).or_default();
+            // However a store gives them back, equal states have equal lists.
+            let place = of_room.partition_point(|known| known < &id);
+            of_room.insert(place, id.clone());
             self.hooks.insert(id, hook);
         }
     }
@@ -81,6 +89,19 @@ impl Hooks {
     pub(super) fn revoke(&mut self, id: &UserId) {
         if let Some(hook) = self.hooks.remove(id) {
             self.keys.remove(&hook.key);
+            let folded = name::fold(&hook.name);
+            if let Some(count) = self.names.get_mut(&folded) {
+                *count -= 1;
+                if *count == 0 {
+                    self.names.remove(&folded);
+                }
+            }
+            if let Some(of_room) = self.rooms.get_mut(&hook.room) {
+                of_room.retain(|known| known != id);
+                if of_room.is_empty() {
+                    self.rooms.remove(&hook.room);
+                }
+            }
         }
     }
 }

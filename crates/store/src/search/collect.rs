@@ -2,13 +2,18 @@
 
 use super::{Found, Hit};
 use crate::rows::{BYTES_MAX, EVENT_BYTES};
+use std::time::{Duration, Instant};
 
 /// So many messages are looked at for one answer, which bounds its time. When they are used up, the
 /// answer has what was found so far, and says from where to go on.
 const LOOKED_AT_MAX: usize = if cfg!(test) { 64 } else { 4_000 };
 
+/// And so long: long texts with many marks take their time, and others wait.
+const LOOKING_MAX: Duration = Duration::from_millis(if cfg!(test) { 60_000 } else { 100 });
+
 /// Gathers hits, newest first.
 pub(crate) struct Collector {
+    began: Instant,
     limit: usize,
     bytes: usize,
     looked_at: usize,
@@ -19,7 +24,14 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, bytes: 0, looked_at: 0, last: 0, found: Found::default() }
+        Self {
+            began: Instant::now(),
+            limit,
+            bytes: 0,
+            looked_at: 0,
+            last: 0,
+            found: Found::default(),
+        }
     }
 
     /// Takes what became of the message at `position`. Whether it wants to see the next one.
@@ -36,7 +48,7 @@ impl Collector {
             self.found.hits.push(hit);
             self.last = position;
         }
-        if self.looked_at >= LOOKED_AT_MAX {
+        if self.looked_at >= LOOKED_AT_MAX || self.began.elapsed() > LOOKING_MAX {
             self.found.more = Some(position);
             return false;
         }

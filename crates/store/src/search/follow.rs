@@ -29,6 +29,8 @@ const BACKLOG_MAX: u64 = 50_000;
 const QUIET: Duration = Duration::from_secs(20);
 /// but so many times as long as it took, nothing more is.
 const REST: u32 = 50;
+/// The file beside the index is tried to be emptied again in so long.
+const WAL_RETRY: Duration = Duration::from_millis(200);
 /// After a failure it is tried again in so long.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -54,6 +56,8 @@ struct Following {
     is_damaged: bool,
     /// What was deleted is to be wiped out as soon as may be.
     wipe: bool,
+    /// The index can't be got on with now, so nobody waits for it.
+    is_stuck: bool,
     /// The log is gone.
     is_over: bool,
 }
@@ -78,7 +82,8 @@ impl Shared {
                 .map(|place| place.head - state.progress.get(&place.room).copied().unwrap_or(0))
                 .sum();
             let left = by.saturating_duration_since(Instant::now());
-            if missing.is_empty() || backlog > BACKLOG_MAX || left.is_zero() || state.is_over {
+            let is_hopeless = backlog > BACKLOG_MAX || state.is_stuck || state.is_over;
+            if missing.is_empty() || is_hopeless || left.is_zero() {
                 return (missing.is_empty(), state.generation);
             }
             let rooms: Vec<RoomId> = missing.iter().map(|place| place.room.clone()).collect();
@@ -157,6 +162,7 @@ impl Sqlite {
             pending: BTreeSet::new(),
             urgent: BTreeSet::new(),
             rests_until: None,
+            is_wal_dirty: false,
         };
         self.notes = Some(Notes(shared));
         Ok((indexer, searcher))
@@ -177,6 +183,8 @@ pub struct Indexer {
     urgent: BTreeSet<RoomId>,
     /// Nothing is wiped out before, unless that is asked for.
     rests_until: Option<Instant>,
+    /// What was wiped out may still stand in the file beside the index.
+    is_wal_dirty: bool,
 }
 
 /// What there is to do.
@@ -268,7 +276,7 @@ impl Indexer {
     /// Waits for something to do. What begins to happen is gathered for as long as `gather`.
     fn wait(&mut self, gather: Duration) -> Task {
         let shared = self.shared.clone();
-        let is_stained = self.index.as_ref().is_some_and(Index::is_stained);
+        let is_stained = self.index.as_ref().is_some_and(Index::is_stained) || self.is_wal_dirty;
         let mut state = shared.lock();
         let mut gathered_since = None;
         loop {
@@ -318,10 +326,14 @@ impl Indexer {
 
     /// Waits before something is tried again. Whether the log is gone.
     fn pause(&self) -> bool {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
+        state.is_stuck = true;
+        self.shared.bell.notify_all();
         let over = |state: &mut Following| !state.is_over;
         let waited = self.shared.bell.wait_timeout_while(state, RETRY, over);
-        waited.unwrap_or_else(PoisonError::into_inner).0.is_over
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.is_stuck = false;
+        state.is_over
     }
 
     /// Takes in a batch of what isn't indexed. Whether there is more.
@@ -379,9 +391,16 @@ impl Indexer {
         let began = Instant::now();
         index.wipe_slice()?;
         if !index.is_stained() {
-            index.empty_wal()?;
-            self.shared.lock().wipe = false;
-            self.shared.bell.notify_all();
+            self.is_wal_dirty = !index.empty_wal()?;
+            let mut state = self.shared.lock();
+            if self.is_wal_dirty {
+                // Somebody reads what it was; not for long.
+                let over = |state: &mut Following| !state.is_over;
+                drop(self.shared.bell.wait_timeout_while(state, WAL_RETRY, over));
+            } else {
+                state.wipe = false;
+                self.shared.bell.notify_all();
+            }
         }
         self.rests_until = Some(Instant::now() + began.elapsed() * REST);
         Ok(())

@@ -46,14 +46,12 @@ impl<'a> Matcher<'a> {
             return None;
         }
         let folded = Mapped::new(text);
-        let mut marks = Vec::new();
-        for term in &self.terms {
-            let before = marks.len();
-            marks.extend(places(&folded.text, term).map(|place| folded.original(place)));
-            if marks.len() == before {
-                return None;
-            }
+        // All have to be there before it is worth while to find out where all of them are.
+        if self.terms.iter().any(|term| places(&folded.text, term).next().is_none()) {
+            return None;
         }
+        let marks = self.terms.iter().flat_map(|term| places(&folded.text, term));
+        let marks = marks.map(|place| folded.original(place)).collect();
         Some(in_utf16(text, joined(marks)))
     }
 }
