@@ -19,7 +19,12 @@ pub fn speaks(state: &State, author: &Author, at: u64) -> Result<(), Refusal> {
     if author.address.is_some_and(|address| state.is_banned(address, at)) {
         return Err(Refusal::Banned);
     }
-    match state.mute(author, at) {
+    let maker = state.hooks().get(&author.user).map(|hook| {
+        let user = hook.by.clone();
+        Author { user, address: None, ..author.clone() }
+    });
+    let mute = state.mute(author, at).or_else(|| state.mute(&maker?, at));
+    match mute {
         Some(until) => Err(Refusal::Muted { until }),
         None => Ok(()),
     }

@@ -99,8 +99,9 @@ impl State {
             Event::Read { user, room, seq, n } => {
                 self.restore_read(user.clone(), room.clone(), Read { seq: *seq, n: *n });
             }
-            Event::Hooked { hook, room, name, key, .. } => {
-                let new = Hook { room: room.clone(), name: name.clone(), key: *key };
+            Event::Hooked { hook, room, name, key, by, .. } => {
+                let (room, by) = (room.clone(), by.clone());
+                let new = Hook { room, by, name: name.clone(), key: *key };
                 self.restore_hook(hook.clone(), Some(new));
             }
             Event::Unhooked { hook, .. } => self.hooks.revoke(hook),

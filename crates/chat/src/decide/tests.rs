@@ -461,6 +461,20 @@ fn a_webhook_writes_into_its_own_room_and_does_nothing_else() {
 }
 
 #[test]
+fn who_is_muted_does_not_write_by_a_webhook_of_its_own_either() {
+    let mut log = Log::default();
+    let owner = log.user("owner");
+    let room = log.room(&owner, Kind::Public, &[]);
+    let hook = hooked(&mut log, &owner, &room, "ci", 1);
+    let target = Target::User(owner.user.clone());
+    log.decide(&operator(), Command::Mute { target: target.clone(), minutes: None }).unwrap();
+    let muted = Err(Refusal::Muted { until: None });
+    assert_eq!(log.seq(&hook, say_in(&room, "x", None)), muted);
+    log.decide(&operator(), Command::Unmute { target }).unwrap();
+    assert!(log.seq(&hook, say_in(&room, "x", None)).is_ok());
+}
+
+#[test]
 fn a_webhook_has_no_persons_name_and_no_person_a_webhooks() {
     let mut log = Log::default();
     let owner = log.user("owner");

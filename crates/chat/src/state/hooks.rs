@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub struct Hook {
     /// The room.
     pub room: RoomId,
+    /// Who made it: who may not write, doesn't by this either.
+    pub by: UserId,
     /// How it is shown.
     pub name: Arc<str>,
     /// What it is known by.

@@ -65,7 +65,7 @@ impl Reader {
             .and_then(|verified| exists().map(|()| verified));
         match verified {
             Ok(verified) => {
-                partial.publish(file).map_err(|error| failed(&error))?;
+                partial.publish_new(file).map_err(|error| failed(&error))?;
                 Ok(verified)
             }
             Err(error) => {
@@ -107,7 +107,7 @@ pub fn restore(
     });
     match renewed {
         Ok(verified) => {
-            partial.publish(&database).map_err(|error| failed(&error))?;
+            partial.publish_new(&database).map_err(|error| failed(&error))?;
             Ok(Restored { verified, epoch })
         }
         Err(error) => {

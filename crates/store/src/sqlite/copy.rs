@@ -9,7 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// So many pages are copied at a time, between two looks at how far it is: 1 MiB.
@@ -53,8 +53,14 @@ pub(super) struct Partial {
 impl Partial {
     /// Begins a file, readable by its owner alone. What was there under that name is gone.
     fn new(path: PathBuf) -> io::Result<Self> {
-        let hold =
-            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)?;
+        let hold = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            // Somebody else's link isn't followed.
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(&path)?;
         let busy = || io::Error::new(io::ErrorKind::ResourceBusy, "another damso is writing it");
         match hold.try_lock() {
             Ok(()) => {}
@@ -65,6 +71,12 @@ impl Partial {
         if !fs::metadata(&path).is_ok_and(|found| is_same(&found, &hold)) {
             return Err(busy());
         }
+        // Nor is somebody else's file written, who would have all that is in it.
+        let found = hold.metadata()?;
+        if !found.is_file() || found.uid() != rustix::process::geteuid().as_raw() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "somebody else made it"));
+        }
+        hold.set_permissions(fs::Permissions::from_mode(0o600))?;
         hold.set_len(0)?;
         remove_beside(&path)?;
         Ok(Self { path, hold })
@@ -78,6 +90,22 @@ impl Partial {
     pub(super) fn publish(self, path: &Path) -> io::Result<()> {
         self.hold.sync_all()?;
         fs::rename(&self.path, path)?;
+        Self::keep(path)
+    }
+
+    /// The same, but what has that name already stays as it is.
+    pub(super) fn publish_new(self, path: &Path) -> io::Result<()> {
+        self.hold.sync_all()?;
+        match fs::hard_link(&self.path, path) {
+            Ok(()) => fs::remove_file(&self.path)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+            // Not all file systems have links.
+            Err(_) => fs::rename(&self.path, path)?,
+        }
+        Self::keep(path)
+    }
+
+    fn keep(path: &Path) -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }

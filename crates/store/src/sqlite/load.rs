@@ -149,19 +149,20 @@ fn hooks(connection: &Connection, state: &mut State) -> Result<(), Failure> {
     if format < 2 {
         return Ok(());
     }
-    let mut statement = connection.prepare("SELECT id, room, name, key FROM hook")?;
+    let mut statement = connection.prepare("SELECT id, room, maker, name, key FROM hook")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id = UserId::new(row.get::<_, String>(0)?);
-        let key = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+        let key = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
         let hook = match key {
             // It was revoked.
             [] => None,
             key => {
                 let bad = |_| Failure::Record(format!("the key of the webhook {id} isn't one"));
                 let key = KeyHash(key.try_into().map_err(bad)?);
-                let (room, name) = (row.get::<_, String>(1)?, row.get::<_, String>(2)?);
-                Some(Hook { room: RoomId::new(room), name: name.into(), key })
+                let text = |column| row.get::<_, String>(column);
+                let (room, by) = (RoomId::new(text(1)?), UserId::new(text(2)?));
+                Some(Hook { room, by, name: text(3)?.into(), key })
             }
         };
         state.restore_hook(id, hook);

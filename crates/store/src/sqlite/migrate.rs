@@ -14,6 +14,7 @@ const STEPS: [&str; FORMAT as usize - 1] = ["
 CREATE TABLE hook (
     id TEXT PRIMARY KEY,
     room TEXT NOT NULL,
+    maker TEXT NOT NULL,
     name TEXT NOT NULL,
     key BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;

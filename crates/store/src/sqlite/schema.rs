@@ -95,6 +95,7 @@ CREATE TABLE kept (
 CREATE TABLE hook (
     id TEXT PRIMARY KEY,
     room TEXT NOT NULL,
+    maker TEXT NOT NULL,
     name TEXT NOT NULL,
     key BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;

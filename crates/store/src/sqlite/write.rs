@@ -69,12 +69,12 @@ impl Writer {
                     .prepare_cached("INSERT INTO user (id, name, key) VALUES (?1, ?2, ?3)")?
                     .execute(params![user.as_str(), &**name, key.0])?;
             }
-            Event::Hooked { hook, room, name, key, .. } => {
+            Event::Hooked { hook, room, name, key, by, .. } => {
                 connection
                     .prepare_cached(
-                        "INSERT INTO hook (id, room, name, key) VALUES (?1, ?2, ?3, ?4)",
+                        "INSERT INTO hook (id, room, maker, name, key) VALUES (?1, ?2, ?3, ?4, ?5)",
                     )?
-                    .execute(params![hook.as_str(), room.as_str(), &**name, key.0])?;
+                    .execute(params![hook.as_str(), room.as_str(), by.as_str(), &**name, key.0])?;
             }
             // Its row stays, without a key: its id is never given again.
             Event::Unhooked { hook, .. } => {
