@@ -11,7 +11,7 @@ damso-bench chaos              kills the server under load, and compares the log
     --senders N                200, --proxied N (50) of them through a hostile proxy
     --power N                  cuts the power N times instead, of a disk image (needs root)
     --full-disk                fills a small disk instead, and makes room again (needs root)
-    --verbs N                  kills backup, restore and migration N times each instead
+    --verbs N                  kills backup, restore, migration and index N times each instead
     --damso FILE               the damso to test
 
 damso-bench store              durable messages a second through the server, beside a bare SQLite loop

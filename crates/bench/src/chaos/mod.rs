@@ -5,6 +5,7 @@ pub mod actor;
 pub mod check;
 pub mod crew;
 pub mod full;
+mod index;
 pub mod power;
 pub mod verbs;
 

@@ -32,7 +32,7 @@ type Heads = BTreeMap<RoomId, u64>;
 pub fn run(seed: u64, kills: usize, damso: Option<&str>) -> Result<bool, String> {
     let mut random = Random::part(seed, 3);
     let folder = Folder::new("verbs")?;
-    println!("verbs: seed {seed}, {kills} kills each of backup, restore and migration");
+    println!("verbs: seed {seed}, {kills} kills each of backup, restore, migration and index");
     match all(seed, kills, damso, folder.path(), &mut random) {
         Ok(()) => Ok(true),
         Err(why) => {
@@ -116,7 +116,8 @@ fn all(
     compare(&told, &check::read(&restored)?, &check::read(&data)?)?;
 
     restores(kills, &peer, folder, &file, &made.verified, random)?;
-    migrations(kills, damso, folder, &file, &made.verified, random)
+    migrations(kills, damso, folder, &file, &made.verified, random)?;
+    super::index::kills(kills, damso, &restored, random)
 }
 
 /// Whether what was restored has all that anybody had been told, and is how the other log began.
@@ -262,12 +263,12 @@ fn open(folder: &Path) -> Result<Verified, String> {
 }
 
 /// Somewhere within, and sometimes after it is done.
-fn at_any_time(random: &mut Random, took: Duration) -> Duration {
+pub(super) fn at_any_time(random: &mut Random, took: Duration) -> Duration {
     Duration::from_micros(random.between(0, took.as_micros() as u64 * 11 / 10))
 }
 
 /// A program at work.
-struct Verb(std::process::Child);
+pub(super) struct Verb(pub(super) std::process::Child);
 
 fn verb(peer: &Peer, name: &str, file: Option<&Path>, data: &Path) -> Result<Verb, String> {
     let mut command = peer.command();
@@ -285,7 +286,7 @@ impl Verb {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    fn killed_after(mut self, life: Duration) -> Result<(), String> {
+    pub(super) fn killed_after(mut self, life: Duration) -> Result<(), String> {
         thread::sleep(life);
         self.0.kill().and_then(|()| self.0.wait()).map_err(|error| error.to_string())?;
         Ok(())
