@@ -59,7 +59,7 @@ pub fn complain(line: &str) {
 pub fn be_nice() {
     // There a "process" of priorities is a thread.
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, 10);
+    let _ = rustix::process::setpriority_process(None, 19);
 }
 
 /// What every server does first: logs of `log` and above go to stderr, as many descriptors as the

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// So long what happened is gathered, unless somebody waits for it: each commit costs the same,
 /// whatever is in it.
-const GATHER: Duration = Duration::from_millis(250);
+const GATHER: Duration = Duration::from_secs(1);
 /// One commit has about so many events, or so many bytes of them.
 const BATCH_EVENTS: usize = if cfg!(test) { 16 } else { 4_000 };
 const BATCH_BYTES: usize = 1024 * 1024;
