@@ -1,8 +1,8 @@
 //! Finding messages by what is in them.
 //!
-//! [`text`] makes of a text what it is searched by, [`matcher`] says whether a message is one that
-//! is looked for. A log in memory is looked through; one on disk has an [`index`] beside it, in a
-//! file of its own, which [`follow`]s the log on a thread of its own and may be lost: it is made
+//! `text` makes of a text what it is searched by, `matcher` says whether a message is one that
+//! is looked for. A log in memory is looked through; one on disk has an `index` beside it, in a
+//! file of its own, which `follow`s the log on a thread of its own and may be lost: it is made
 //! anew from the log. It only proposes messages, which are read from the log as they stand now and
 //! shown to the matcher: so an index that is behind finds less, but never what isn't there any more.
 
