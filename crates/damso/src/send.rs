@@ -49,7 +49,7 @@ pub fn run(args: &SendArgs) -> Result<(), Failure> {
     while let Some(notice) = session.notice() {
         match notice {
             Notice::Acked { nonce: acked, .. } if acked == nonce => return Ok(()),
-            Notice::Refused { msg, .. } => return Err(Failure::other(format!("not sent: {msg}"))),
+            Notice::Refused { msg, .. } => return Err(not_sent(&msg)),
             _ => {}
         }
     }
@@ -58,6 +58,11 @@ pub fn run(args: &SendArgs) -> Result<(), Failure> {
     } else {
         unknown(&session, "it isn't known whether the message was stored")
     })
+}
+
+/// What the server says about it, which may begin with these words already.
+fn not_sent(msg: &str) -> Failure {
+    Failure::other(format!("not sent: {}", msg.trim_start_matches("not sent: ")))
 }
 
 /// Waits until the server knows us, and finds the room by its id or name.
@@ -73,7 +78,7 @@ fn enter(session: &mut Session, wanted: &str, by: Instant) -> Result<RoomId, Fai
                     session.act(|client, now| client.rename(free, now));
                 }
                 Notice::HelloRefused { msg, .. } => {
-                    return Err(Failure::other(format!("not sent: {msg}")));
+                    return Err(not_sent(&msg));
                 }
                 _ => {}
             }
