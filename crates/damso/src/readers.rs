@@ -4,6 +4,7 @@
 
 use crate::dialect::{Reply, wire};
 use crate::feed;
+use crate::http::api::ANSWER_MAX;
 use crate::metrics::Figure;
 use crate::shard::{ShardHandle, ToShard};
 use damso_chat::hub::{self, Answer, Mode, Opened, SessionId, Sought, Wanted};
@@ -14,11 +15,8 @@ use damso_store::{Ask, Found, Memory, Page, Rows, Search};
 use serde::Serialize;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tracing::error;
-
-/// What was asked so long ago isn't looked for any more: HTTP has answered that it takes too long.
-const SEARCH_MAX: Duration = Duration::from_secs(10);
 
 /// Something to be done by whoever has the log.
 pub enum Job {
@@ -204,7 +202,7 @@ pub fn run_search(
     while let Ok(searching) = queue.recv() {
         length.take(1);
         // Whoever asked has been told that it takes too long.
-        if searching.since.elapsed() < SEARCH_MAX {
+        if searching.since.elapsed() < ANSWER_MAX {
             deliver(find(searching, search), shards);
         }
     }

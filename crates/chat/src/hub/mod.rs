@@ -8,6 +8,7 @@
 //! `recorded` in the same order), then [`Hub::take_outputs`], and [`Hub::timeout`].
 
 mod admission;
+mod erase;
 mod input;
 mod notice;
 mod operator;
@@ -35,6 +36,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 use admission::Pending;
 use damso_protocol::{Limits, RoomId, UserId};
+use erase::{Erasing, Erasures};
 use notice::Bumps;
 use presence::Presence;
 use rate::{Bucket, Rate};
@@ -49,11 +51,6 @@ const REFUSED_MAX: u32 = 1_000;
 
 /// The name of the user at the console.
 const OPERATOR: &str = "operator";
-
-/// Whoever isn't the operator may erase once in this time, in ms.
-const ERASE_MS: u64 = 60_000;
-/// When to try again while somebody else does, in ms.
-const ERASING_RETRY_MS: u64 = 2_000;
 
 /// The longest reaction, in bytes: the longest emoji are some 40.
 const EMOJI_BYTES_MAX: usize = 64;
@@ -89,14 +86,6 @@ enum Admitted {
     ForLog(Command, Asked),
 }
 
-/// An erasure on its way through the log.
-struct Erasing {
-    author: Author,
-    user: UserId,
-    /// How many messages were deleted so far.
-    messages: u64,
-}
-
 /// The live chat. See the module's text for the order of calls.
 pub struct Hub {
     state: State,
@@ -115,10 +104,7 @@ pub struct Hub {
     /// How fast new guests may register from an address.
     registrations: HashMap<IpAddr, Bucket>,
     guests_ever: u64,
-    /// Somebody but the operator erases what it wrote.
-    is_erasing: bool,
-    /// When users began to, lately.
-    erased_at: HashMap<UserId, u64>,
+    erasures: Erasures,
     is_stopping: bool,
     /// Tells this run's guests from those of the runs before it.
     run: u64,
@@ -148,8 +134,7 @@ impl Hub {
             guests: HashMap::new(),
             registrations: HashMap::new(),
             guests_ever: 0,
-            is_erasing: false,
-            erased_at: HashMap::new(),
+            erasures: Erasures::default(),
             is_stopping: false,
             run,
             firsts: HashMap::new(),
@@ -215,7 +200,7 @@ impl Hub {
                 Ok(decision) => self.decided(session, id, &asked, decision, now),
                 Err(refusal) => {
                     if let Asked::Erase(erasing) = &asked {
-                        self.is_erasing &= erasing.author.role >= Role::Operator;
+                        self.erasures.ended(erasing);
                     }
                     self.refuse(session, id, refusal);
                 }
@@ -501,73 +486,6 @@ impl Hub {
         if id != 0 || matches!(answer, Answer::Recorded { .. }) {
             self.answer(session, id, answer);
         }
-    }
-
-    /// Begins to erase what the asker wrote, or somebody else for the operator.
-    fn erase(
-        &mut self,
-        session: SessionId,
-        whom: Option<Whom>,
-        now: u64,
-    ) -> Result<Admitted, Refusal> {
-        let author = self.sessions[&session].author.clone();
-        let user = match whom {
-            None => author.user.clone(),
-            Some(whom) => match self.target(whom)? {
-                Target::User(user) => user,
-                Target::Address(_) => return Err(Refusal::BadField("user")),
-            },
-        };
-        if author.role < Role::Operator {
-            self.take_turn_to_erase(&user, now)?;
-        }
-        let command = Command::Erase { user: user.clone(), from: None };
-        Ok(Admitted::ForLog(command, Asked::Erase(Box::new(Erasing { author, user, messages: 0 }))))
-    }
-
-    /// It reads all of the log: one at a time, and each not too often.
-    fn take_turn_to_erase(&mut self, user: &UserId, now: u64) -> Result<(), Refusal> {
-        if self.is_erasing {
-            return Err(Refusal::RateLimited { retry: ERASING_RETRY_MS });
-        }
-        self.erased_at.retain(|_, at| now < *at + ERASE_MS);
-        if let Some(at) = self.erased_at.get(user) {
-            return Err(Refusal::RateLimited { retry: (at + ERASE_MS).saturating_sub(now) });
-        }
-        self.erased_at.insert(user.clone(), now);
-        self.is_erasing = true;
-        Ok(())
-    }
-
-    /// Routes a part of an erasure, and asks for the next one or answers: it goes on when the asker
-    /// has gone.
-    fn erased(
-        &mut self,
-        session: SessionId,
-        id: u64,
-        mut erasing: Erasing,
-        events: Vec<Event>,
-        next: Option<(RoomId, u64)>,
-        now: u64,
-    ) {
-        erasing.messages += events.len() as u64;
-        for event in events {
-            self.happened(Arc::new(event), now);
-        }
-        if next.is_some() && !self.is_stopping {
-            let command = Command::Erase { user: erasing.user.clone(), from: next };
-            let author = erasing.author.clone();
-            let asked = Asked::Erase(Box::new(erasing));
-            return self.enter(author, command, Asker { session, id, asked });
-        }
-        self.is_erasing &= erasing.author.role >= Role::Operator;
-        if next.is_some() {
-            // It can be asked for the rest at the next start.
-            self.refuse(session, id, Refusal::Unavailable);
-        } else {
-            self.answer(session, id, Answer::Erased { messages: erasing.messages });
-        }
-        self.credit(session);
     }
 
     /// Applies an event and tells whoever it concerns.

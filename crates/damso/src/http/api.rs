@@ -11,7 +11,7 @@ mod rooms;
 mod schema;
 mod search;
 
-pub use desk::Desk;
+pub use desk::{ANSWER_MAX, Desk};
 
 use super::Peer;
 use crate::dialect::v1;

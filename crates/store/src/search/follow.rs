@@ -245,9 +245,7 @@ impl Indexer {
         let heads = self.reader.heads().map_err(|error| Failure::Record(error.0))?;
         let mut index = Index::open(&self.folder, &self.epoch)?;
         let mut progress = index.progress();
-        let known = |room: &RoomId| heads.iter().find(|(known, _)| known == room);
-        let is_ahead =
-            |(room, seq): (&RoomId, &u64)| known(room).is_none_or(|(_, head)| head < seq);
+        let is_ahead = |(room, seq): (&RoomId, &u64)| heads.get(room).is_none_or(|head| head < seq);
         if progress.iter().any(is_ahead) {
             // The log has lost something since, as after a power cut that it wasn't made for.
             drop(index);
@@ -256,7 +254,7 @@ impl Indexer {
             progress = index.progress();
         }
         let done = |room: &RoomId| progress.get(room).copied().unwrap_or_default();
-        let behind = heads.iter().filter(|(room, head)| done(room) < *head);
+        let behind = heads.iter().filter(|(room, head)| done(room) < **head);
         self.pending.extend(behind.map(|(room, _)| room.clone()));
         self.index = Some(index);
         let mut state = self.shared.lock();
@@ -341,10 +339,9 @@ impl Indexer {
         let Some(index) = &mut self.index else { return Ok(true) };
         let (mut items, mut progress, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         let (mut events, mut bytes) = (0, 0);
-        let known = self.shared.lock().progress.clone();
         let later = self.pending.iter().filter(|room| !self.urgent.contains(*room));
         'rooms: for room in self.urgent.iter().chain(later) {
-            let mut at = known.get(room).copied().unwrap_or_default();
+            let mut at = index.indexed_to(room);
             loop {
                 let since = self.reader.since(room, at, CHUNK);
                 let since = since.map_err(|error| Failure::Record(error.0))?;

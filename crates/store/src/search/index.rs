@@ -137,6 +137,11 @@ impl Index {
         self.rooms.iter().map(|(room, known)| (room.clone(), known.seq)).collect()
     }
 
+    /// Up to which `seq` a room is indexed.
+    pub(super) fn indexed_to(&self, room: &RoomId) -> u64 {
+        self.rooms.get(room).map_or(0, |known| known.seq)
+    }
+
     /// Takes in messages, in the order of their positions, after which the rooms are indexed so
     /// far: all or nothing.
     pub(super) fn take(

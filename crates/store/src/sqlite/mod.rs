@@ -88,8 +88,6 @@ pub struct Sqlite {
     broken: Option<String>,
     warning: Option<String>,
     scrubbing: Scrubbing,
-    /// An erasure that hasn't come to its end has deleted something.
-    has_erased: bool,
 }
 
 impl Sqlite {
@@ -136,7 +134,6 @@ impl Sqlite {
             broken: None,
             warning: None,
             scrubbing: Scrubbing::default(),
-            has_erased: false,
         };
         log.scrub_left_over().map_err(describe)?;
         Ok(log)
@@ -197,7 +194,7 @@ impl Sqlite {
             self.writer.finish(&transaction, &self.state, &mut self.end)?;
             if outcomes.iter().flatten().any(is_erasure) {
                 scrub::mark(&transaction)?;
-                self.has_erased = true;
+                self.scrubbing.has_erased = true;
             }
             transaction.commit()?;
             self.bell.committed(&self.connection)?;

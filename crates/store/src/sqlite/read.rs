@@ -167,7 +167,7 @@ fn flat<T>(row: rusqlite::Result<Result<T, Failure>>) -> Result<T, Failure> {
 }
 
 /// The message in a row of `seq, n, at, record` and what has changed of it.
-fn current(room: &RoomId, row: &Row) -> Result<Current, Failure> {
+pub(super) fn current(room: &RoomId, row: &Row) -> Result<Current, Failure> {
     let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
     let said = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
     let changed = row.get_ref(4)?.as_blob_or_null().map_err(rusqlite::Error::from)?;

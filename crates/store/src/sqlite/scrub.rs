@@ -18,7 +18,9 @@ const REST: u32 = 50;
 /// When the files are to be scrubbed, and when they may be.
 #[derive(Default)]
 pub(super) struct Scrubbing {
-    /// Something was erased since the last time.
+    /// An erasure that hasn't come to its end has deleted something.
+    pub has_erased: bool,
+    /// One that has come to its end has.
     is_due: bool,
     /// Not before.
     rests_until: Option<Instant>,
@@ -36,7 +38,7 @@ pub(super) fn mark(connection: &Connection) -> rusqlite::Result<()> {
 impl Sqlite {
     /// When [`scrub`](Self::scrub) is due: what was erased stands in the files until then.
     pub fn scrub_due(&self) -> Option<Instant> {
-        let Scrubbing { is_due, rests_until } = self.scrubbing;
+        let Scrubbing { is_due, rests_until, .. } = self.scrubbing;
         is_due.then(|| rests_until.unwrap_or_else(Instant::now))
     }
 
@@ -85,10 +87,12 @@ impl Sqlite {
     /// Notes which erasures came to their end.
     pub(super) fn note_erasures(&mut self, entries: &[Entry], outcomes: &[crate::Outcome]) {
         for (entry, outcome) in entries.iter().zip(outcomes) {
-            if !matches!(outcome, Ok(Decision::Erased { next: None, .. })) || !self.has_erased {
+            if !matches!(outcome, Ok(Decision::Erased { next: None, .. }))
+                || !self.scrubbing.has_erased
+            {
                 continue;
             }
-            self.has_erased = false;
+            self.scrubbing.has_erased = false;
             self.scrubbing.is_due = true;
             if entry.author.role >= Role::Operator {
                 self.scrubbing.rests_until = None;

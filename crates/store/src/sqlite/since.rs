@@ -3,12 +3,11 @@
 use super::error::Failure;
 use super::lookup;
 use super::read::{self, Reader};
-use crate::record;
 use crate::rows::{BYTES_MAX, ReadError};
 use damso_chat::{Event, Message, Op};
 use damso_protocol::RoomId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Part of a room's log, as it stands now.
 pub(crate) struct Since {
@@ -31,7 +30,7 @@ pub(crate) struct Said {
 
 impl Reader {
     /// The rooms that there are, and where they end.
-    pub(crate) fn heads(&self) -> Result<Vec<(RoomId, u64)>, ReadError> {
+    pub(crate) fn heads(&self) -> Result<HashMap<RoomId, u64>, ReadError> {
         self.moment(|connection| {
             let mut statement = connection.prepare("SELECT id, head FROM room")?;
             let rooms = statement.query_map([], |row| {
@@ -71,12 +70,9 @@ fn since(connection: &Connection, room: &RoomId, after: u64, count: u64) -> Resu
          ORDER BY message.seq",
     )?;
     let said = |row: &Row, is_older| -> Result<Said, Failure> {
-        let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
-        let said = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
-        let changed = row.get_ref(4)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
-        let message = record::read_message(room.clone(), number(0)?, number(1)?, number(2)?, said)?;
-        let message = record::read_current(message, changed)?.message;
-        Ok(Said { position: number(5)?, message, is_older })
+        let message = read::current(room, row)?.message;
+        let position = row.get::<_, i64>(5)? as u64;
+        Ok(Said { position, message, is_older })
     };
     let (mut messages, mut bytes) = (Vec::new(), 0);
     let mut rows = statement.query(params![room.as_str(), after as i64, to as i64])?;

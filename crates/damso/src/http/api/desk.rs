@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 /// What every request calls what it asks of the hub.
 const ID: u64 = 1;
 /// How long a request waits for the hub, which a full disk can hold up.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
+pub const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// What came back.
 pub enum Told {
