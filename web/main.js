@@ -1,0 +1,44 @@
+import { render } from 'preact'
+import { Api } from './net/api.js'
+import { Chat, nonce } from './model/chat.js'
+import { ChatContext } from './model/context.js'
+import { kept } from './model/kept.js'
+import { ui } from './model/ui.js'
+import { Client } from './state/client.js'
+import { html } from './view/html.js'
+import { App } from './view/shell/app.js'
+import { First } from './view/shell/first.js'
+
+const key = kept('key', '')
+const name = kept('name', '')
+const root = /** @type {HTMLElement} */ (document.getElementById('app'))
+
+// A link from another device carries the key in its fragment, which no server sees.
+const given = new URLSearchParams(location.hash.slice(1)).get('key')
+if (given) {
+  key.value = given
+  history.replaceState(null, '', location.pathname)
+}
+
+function begin() {
+  const client = new Client({ key: key.value, name: name.value, agent: 'damso-web', lang: ui.lang.value }, undefined, Math.random)
+  const chat = new Chat(client, new Api(key.value))
+  const go = () => {
+    const [room, m] = decodeURIComponent(location.hash).replace(/^#\/?/, '').split('/')
+    chat.show(room || 'lobby', Number(m) || undefined)
+  }
+  addEventListener('popstate', go)
+  chat.start()
+  go()
+  render(html`<${ChatContext.Provider} value=${chat}><${App} /><//>`, root)
+}
+
+/** @param {string} chosen */
+function first(chosen) {
+  name.value = chosen
+  key.value = nonce()
+  begin()
+}
+
+if (key.value) begin()
+else render(html`<${First} done=${first} />`, root)
