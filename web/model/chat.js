@@ -173,7 +173,7 @@ export class Chat {
     if (!entry) return
     this.discard(nonce)
     this.#session.do((client, now) =>
-      entry.send ? client.send({ ...entry, ...entry.send }, now) : client.change({ ...entry, ...entry.change }, now),
+      entry.send ? client.send({ ...entry, ...entry.send }, now) : entry.change && client.change({ ...entry, ...entry.change }, now),
     )
     this.#settle()
   }
@@ -288,7 +288,7 @@ export class Chat {
       if (String(writing) !== String(typing.peek())) typing.value = writing
     }
     const room = client.rooms.get(this.room.peek())
-    this.#behind.value = !!room && (!room.open || room.last < room.head)
+    this.#behind.value = !!room && (!room.open || room.last !== room.head)
     if (client.link === 'ready') {
       clearTimeout(this.#patience)
       this.#patience = 0
@@ -300,10 +300,8 @@ export class Chat {
   #snapshot(id) {
     const room = this.#client.rooms.get(id)
     if (!room) return NOTHING
-    const { ranges, n, head, first, last, open } = room
-    const messages = [...room.messages.values()]
-    for (const { by, name } of messages) this.#names.set(by, name)
-    return { messages, ranges, n, head, first, last, open }
+    for (const { by, name } of room.messages) this.#names.set(by, name)
+    return room.view
   }
 }
 
