@@ -56,6 +56,7 @@ export class Chat {
   #names = /** @type {Map<string, string>} */ (new Map())
   #pages = /** @type {{ room: string, anchor: string, done(more: boolean): void, fail(error: Error): void }[]} */ ([])
   #visited = /** @type {string[]} */ ([])
+  #listeners = /** @type {Set<(notice: any) => void>} */ (new Set())
   #dirty = new Set()
   #frame = 0
   #patience = 0
@@ -103,6 +104,12 @@ export class Chat {
   /** @param {string} user */
   nameOf(user) {
     return this.#names.get(user) ?? user
+  }
+
+  /** Tells of each notice of the machine, as it comes. @param {(notice: any) => void} listener */
+  listen(listener) {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   // What may be done
@@ -242,6 +249,7 @@ export class Chat {
     }
     if (notice.room) this.#dirty.add(notice.room)
     if (notice.by && notice.name) this.#names.set(notice.by, notice.name)
+    for (const listener of this.#listeners) listener(notice)
   }
 
   /** @param {any} event */
