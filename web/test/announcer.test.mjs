@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import { Announcer } from '../announcer.js'
+import { Announcer } from '../lib/announcer.js'
 
 test('says the first line at once, then at most one thing in a second and a half', () => {
   mock.timers.enable({ apis: ['setTimeout'] })

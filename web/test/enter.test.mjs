@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Enter } from '../enter.js'
+import { Enter } from '../lib/enter.js'
 
 /**
  * A field with an input method, in miniature: `ime` changes the text as the platform would, `handle` is asked as the

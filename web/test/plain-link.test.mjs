@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, mock, test } from 'node:test'
-import { Link } from '../plain-link.js'
+import { Link } from '../plain/link.js'
 
 let sockets, lines, states
 

@@ -68,7 +68,7 @@ pub const STAGES: &[Stage] = &[
         help: "Autobahn: both engines and the client role",
         run: autobahn,
     },
-    Stage { name: "web", help: "the page: node --test, then a browser", run: |_| web() },
+    Stage { name: "web", help: "the pages: node --test, types, then browsers", run: |_| web() },
 ];
 
 /// What of Autobahn the usual run takes: of the two groups on compression, which are long, only the
@@ -175,27 +175,38 @@ fn web() -> run::Result {
     }
     tools::need(&[tools::NODE, tools::NPM, tools::CHROMIUM, tools::KOREAN_FONT])?;
     run::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
-    run::run(Command::new("node").arg("--test").args(node_tests()?).current_dir(root()))?;
+    let tests = scripts("web/test", ".test.mjs")?;
+    run::run(Command::new("node").arg("--test").args(tests).current_dir(root()))?;
+    run::run(Command::new("npm").args(["run", "--silent", "check"]).current_dir(&folder))?;
     conformance::build_program()?;
-    run::run(
-        Command::new("node")
-            .args(["--test", "web/test/browser.mjs"])
-            .env("DAMSO_BIN", release("damso"))
-            .env("SCREENSHOTS", target().join("screenshots"))
-            .current_dir(root()),
-    )
+    // One after another: two browsers at once make each other late.
+    for test in scripts("web/test/browser", ".mjs")? {
+        let started = Instant::now();
+        run::run(
+            Command::new("node")
+                .args(["--test".as_ref(), test.as_os_str()])
+                .env("DAMSO_BIN", release("damso"))
+                .env("SCREENSHOTS", target().join("screenshots"))
+                .current_dir(root()),
+        )?;
+        println!("{}: {:.1} s", test.display(), started.elapsed().as_secs_f32());
+    }
+    Ok(())
 }
 
-/// `web/test/*.test.mjs`; node 20 has no patterns of its own.
-fn node_tests() -> run::Result<Vec<PathBuf>> {
-    let unreadable = |error| Failure::new(format!("web/test is unreadable: {error}"));
-    let mut tests = Vec::new();
-    for entry in std::fs::read_dir(root().join("web/test")).map_err(unreadable)? {
+/// What lies in a folder with this ending; node 20 has no patterns of its own.
+fn scripts(folder: &str, ending: &str) -> run::Result<Vec<PathBuf>> {
+    let unreadable = |error| Failure::new(format!("{folder} is unreadable: {error}"));
+    let mut scripts = Vec::new();
+    for entry in std::fs::read_dir(root().join(folder)).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
-        if name.to_str().is_some_and(|name| name.ends_with(".test.mjs")) {
-            tests.push(PathBuf::from("web/test").join(name));
+        if name.to_str().is_some_and(|name| name.ends_with(ending)) {
+            scripts.push(PathBuf::from(folder).join(name));
         }
     }
-    tests.sort();
-    if tests.is_empty() { Err(Failure::new("web/test holds no *.test.mjs")) } else { Ok(tests) }
+    scripts.sort();
+    if scripts.is_empty() {
+        return Err(Failure::new(format!("{folder} holds no *{ending}")));
+    }
+    Ok(scripts)
 }

@@ -164,6 +164,15 @@ impl Client {
     /// Reads an HTTP answer.
     #[track_caller]
     pub(crate) fn answer(&mut self) -> Answer {
+        let mut answer = self.answer_head();
+        let length = answer.header("Content-Length").map_or(0, |length| length.parse().unwrap());
+        answer.body = String::from_utf8(self.exactly(length)).expect("UTF-8");
+        answer
+    }
+
+    /// Reads an HTTP answer without its body.
+    #[track_caller]
+    pub(crate) fn answer_head(&mut self) -> Answer {
         let end = loop {
             let unread = &self.received[self.at..];
             if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -178,11 +187,7 @@ impl Client {
         let head = String::from_utf8(self.take(end)).expect("a head is ASCII");
         self.take(4);
         let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
-        let mut answer =
-            Answer { status: status.expect("a status line"), head, body: String::new() };
-        let length = answer.header("Content-Length").map_or(0, |length| length.parse().unwrap());
-        answer.body = String::from_utf8(self.exactly(length)).expect("UTF-8");
-        answer
+        Answer { status: status.expect("a status line"), head, body: String::new() }
     }
 
     /// The next frame, whatever it is.

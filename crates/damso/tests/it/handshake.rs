@@ -23,6 +23,8 @@ both_engines![
     allow_origin_and_allow_host_allow_what_they_name,
     compression_is_agreed_only_as_it_can_be_shared,
     the_page_is_served_under_a_strict_policy,
+    a_page_that_is_known_already_is_not_sent_again,
+    an_older_pages_files_are_the_newer_ones,
     a_page_and_then_a_handshake_on_one_connection,
     a_page_a_handshake_and_a_frame_in_one_write,
     a_handshake_that_is_refused_after_a_page_is_a_proper_answer_too,
@@ -386,23 +388,70 @@ fn compression_is_agreed_only_as_it_can_be_shared(engine: Engine) {
 
 fn the_page_is_served_under_a_strict_policy(engine: Engine) {
     let server = engine.serve(&[]);
-    for path in ["/", "/plain"] {
+    for (path, title, types) in [("/", "담소", "damso-worker"), ("/plain", "채팅", "'none'")] {
         let answer = get(&server, path);
         assert_eq!(answer.header("Content-Type"), Some("text/html; charset=utf-8"));
-        assert!(answer.body.contains("<title>채팅</title>"), "{path}");
+        assert_eq!(answer.header("Cache-Control"), Some("no-cache"));
+        assert!(answer.body.contains(&format!("<title>{title}</title>")), "{path}");
+        assert!(!answer.body.contains("{{"), "{path}: {}", answer.body);
         let policy = answer.header("Content-Security-Policy").expect("a policy");
         for rule in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"] {
             assert!(policy.contains(rule), "{policy}");
         }
+        assert!(policy.contains(&format!("trusted-types {types}")), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"));
-        // What the page loads is there.
+        // What the page loads is there, for ever.
         let assets: Vec<&str> =
             answer.body.split('"').filter(|part| part.starts_with("/assets/")).collect();
         assert!(!assets.is_empty(), "{path}");
         for asset in assets {
-            assert!(!get(&server, asset).body.is_empty(), "{asset}");
+            let loaded = get(&server, asset);
+            assert!(!loaded.body.is_empty(), "{asset}");
+            let caching = loaded.header("Cache-Control").unwrap_or_default();
+            assert!(caching.contains("immutable"), "{asset}: {caching}");
         }
+    }
+}
+
+fn a_page_that_is_known_already_is_not_sent_again(engine: Engine) {
+    let server = engine.serve(&[]);
+    for path in ["/", "/plain"] {
+        let tag = get(&server, path).header("ETag").expect("a tag").to_owned();
+        let asking = |further: &str| {
+            let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n", server.address);
+            ask(server.address, format!("{head}{further}\r\n").as_bytes())
+        };
+        let again = asking(&format!("If-None-Match: \"other\", {tag}\r\n"));
+        assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
+        assert_eq!(again.header("ETag"), Some(tag.as_str()));
+        assert_eq!(asking("If-None-Match: W/\"other\"\r\n").status, 200);
+        let head = |further: &str| {
+            let mut client = Client::connect(server.address);
+            let head = format!("HEAD {path} HTTP/1.1\r\nHost: {}\r\n", server.address);
+            client.send(format!("{head}{further}\r\n").as_bytes());
+            client.answer_head()
+        };
+        let gzip = head("Accept-Encoding: br, gzip\r\n");
+        assert_eq!(gzip.status, 200);
+        assert_eq!(gzip.header("Content-Encoding"), Some("gzip"));
+        assert_eq!(gzip.header("Vary"), Some("Accept-Encoding"));
+        assert_eq!(head("").header("Content-Encoding"), None);
+    }
+}
+
+/// A page may stay open while the server becomes a newer one.
+fn an_older_pages_files_are_the_newer_ones(engine: Engine) {
+    let server = engine.serve(&[]);
+    let older = get(&server, "/assets/0123456789ab/main.js");
+    assert_eq!(older.header("Cache-Control"), Some("no-cache"));
+    assert!(older.body.contains("import"), "{}", older.body);
+    let page = get(&server, "/");
+    let now = page.body.split("/assets/").nth(1).and_then(|rest| rest.split('/').next());
+    let now = now.expect("a version");
+    for path in [format!("/assets/{now}/gone.js"), "/assets/main.js".to_owned()] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+        assert_eq!(ask(server.address, request.as_bytes()).status, 404, "{path}");
     }
 }
 

@@ -1,4 +1,4 @@
-import { backoff } from './backoff.js'
+import { backoff } from '../lib/backoff.js'
 
 const BURST = 8 // waiting lines sent at once; the server takes 10
 const PACE = 1200 // ms between the others; the server takes one a second

@@ -1,4 +1,4 @@
-import { mark, together, tone } from './plain-lines.js'
+import { mark, together, tone } from './lines.js'
 
 const KEPT = 2000 // lines on the page at most
 const TRIMMED = 1900 // lines left when the oldest go; in one go, as each moves the place of who reads above by a rounding

@@ -1,5 +1,5 @@
 /**
- * The plain page in a real browser: `DAMSO_BIN=path/to/damso node --test test/browser.mjs`.
+ * The plain page in a real browser: `DAMSO_BIN=path/to/damso node --test test/browser/plain.mjs`.
  *
  * DAMSO_BIN    the server's binary; each group of tests starts servers of its own
  * DAMSO_URL    instead of it: a running server; what needs to stop a server or to type at its console is skipped
@@ -14,11 +14,11 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { chromium } from 'playwright-core'
-import { contrasts } from './lib/contrasts.mjs'
-import { startDamso } from './lib/damso.mjs'
-import { openDoor } from './lib/door.mjs'
-import { ime } from './lib/ime.mjs'
-import { SCENES } from './lib/scenes.mjs'
+import { contrasts } from '../lib/contrasts.mjs'
+import { startDamso } from '../lib/damso.mjs'
+import { openDoor } from '../lib/door.mjs'
+import { ime } from '../lib/ime.mjs'
+import { SCENES } from '../lib/scenes.mjs'
 
 const { DAMSO_BIN, DAMSO_URL, SCREENSHOTS, CHROMIUM = '/usr/bin/chromium' } = process.env
 if (!DAMSO_BIN && !DAMSO_URL) throw new Error('DAMSO_BIN or DAMSO_URL must say which server to test')
@@ -168,8 +168,8 @@ describe('a chat', () => {
       assert.equal(await page.locator('.admin').count(), 0)
     }))
 
-  test('one Enter sends a composed line to everybody, from the server’s root as well', () =>
-    withPage(`${base}/`, {}, (one) =>
+  test('one Enter sends a composed line to everybody', () =>
+    withPage(`${base}/plain`, {}, (one) =>
       withPage(`${base}/plain`, {}, async (two) => {
         const hands = await ime(one)
         await one.field.focus()
@@ -672,7 +672,7 @@ describe('the tutorial’s own page', { skip }, () => {
   before(async () => {
     damso = await startDamso({ console: true, args: ['--allow-origin', 'null'] })
     folder = await mkdtemp(join(tmpdir(), 'damso-tutorial-'))
-    const page = await readFile(new URL('fixtures/tutorial.html', import.meta.url), 'utf8')
+    const page = await readFile(new URL('../fixtures/tutorial.html', import.meta.url), 'utf8')
     assert.ok(page.includes(ADDRESS))
     await writeFile(join(folder, 'client.html'), page.replace(ADDRESS, damso.url.replace('http', 'ws')))
   })

@@ -1,9 +1,9 @@
-import { Announcer } from './announcer.js'
-import { Enter } from './enter.js'
-import { parse } from './plain-lines.js'
-import { Link } from './plain-link.js'
-import { Log } from './plain-log.js'
-import { words } from './plain-words.js'
+import { Announcer } from '../lib/announcer.js'
+import { Enter } from '../lib/enter.js'
+import { parse } from './lines.js'
+import { Link } from './link.js'
+import { Log } from './log.js'
+import { words } from './words.js'
 
 const said = words(navigator.language)
 const [box, newer, status, heard, form, field] = ['chatArea', 'newer', 'status', 'heard', 'composer', 'msg'].map((id) =>
