@@ -1,14 +1,30 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const START = 20_000 // ms until the server has said where it listens
 
-/** Starts a server of its own; `console` keeps its standard input as the operator's. */
-export async function startDamso({ listen = '127.0.0.1:0', console = false, args = [] } = {}) {
-  const command = ['serve', '--memory', '--listen', listen, ...(console ? [] : ['--no-console']), ...args]
-  const child = spawn(process.env.DAMSO_BIN, command, { cwd: tmpdir(), stdio: [console ? 'pipe' : 'ignore', 'pipe', 'pipe'] })
+const LIMITS = ['send_per_second', 'commands_per_second', 'guests_per_address']
+
+/**
+ * Starts a server of its own.
+ *
+ * listen    ADDRESS:PORT; to start one again where another was, give its `host`
+ * data      a folder, as of `withFolder`; without one nothing is kept
+ * console   keeps its standard input as the operator's
+ * lifted    whether nobody is held to a rate
+ */
+export async function startDamso({ listen = '127.0.0.1:0', data, console = false, lifted = false, args = [], env } = {}) {
+  const command = ['serve', ...(data ? ['--data', data] : ['--memory']), '--listen', listen, ...(console ? [] : ['--no-console'])]
+  if (lifted) command.push(...LIMITS.flatMap((limit) => ['--set', `limits.${limit}=0`]))
+  const child = spawn(process.env.DAMSO_BIN, [...command, ...args], {
+    cwd: tmpdir(),
+    env: { ...process.env, ...env },
+    stdio: [console ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+  })
   let said = ''
   child.stderr.on('data', (data) => (said += data))
   const url = await new Promise((resolve, reject) => {
@@ -26,6 +42,7 @@ export async function startDamso({ listen = '127.0.0.1:0', console = false, args
   })
   return {
     url,
+    host: new URL(url).host,
     /** A line typed at the operator's console. */
     type: (line) => child.stdin.write(`${line}\n`),
     async stop(signal = 'SIGTERM') {
@@ -36,5 +53,25 @@ export async function startDamso({ listen = '127.0.0.1:0', console = false, args
       await ended
       clearTimeout(hard)
     },
+  }
+}
+
+/** Runs with a server, and stops it. */
+export async function withDamso(options, run) {
+  const damso = await startDamso(options)
+  try {
+    return await run(damso)
+  } finally {
+    await damso.stop()
+  }
+}
+
+/** Runs with a folder for a server's data, and removes it. */
+export async function withFolder(run) {
+  const folder = await mkdtemp(join(tmpdir(), 'damso-web-'))
+  try {
+    return await run(join(folder, 'data'))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
   }
 }
