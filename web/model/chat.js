@@ -214,6 +214,9 @@ export class Chat {
   /** @param {any} notice */
   #heard(notice) {
     switch (notice.notice) {
+      case 'welcome':
+        for (const room of this.#details.keys()) this.#ask(room) // who knows what happened meanwhile
+        break
       case 'name_taken':
         this.taken.value = notice
         break
@@ -254,6 +257,7 @@ export class Chat {
 
   /** @param {string} room */
   async #ask(room) {
+    if (this.#client.link !== 'ready') return // the server doesn't know a new user before; `welcome` asks
     const detail = await this.api.room(room).catch(() => null)
     if (!detail) return
     for (const { user, name } of detail.members) this.#names.set(user, name)
