@@ -30,6 +30,8 @@ export const ui = {
 
   /** the message that is being answered, by room */
   reply: signal(/** @type {Record<string, number>} */ ({})),
+  /** text for the composer, which takes it at its caret and leaves '' */
+  insert: signal(''),
   editing: signal(/** @type {{ room: string, m: number } | null} */ (null)),
   /** a message to go to and light up */
   target: signal(/** @type {{ room: string, m: number } | null} */ (null)),

@@ -20,6 +20,11 @@ export class Api {
     this.#ask('PATCH', at(room, 'members', user), { role })
   remove = (/** @type {string} */ room, /** @type {string} */ user) => this.#ask('DELETE', at(room, 'members', user))
   pins = (/** @type {string} */ room) => /** @type {Promise<{ messages: Message[] }>} */ (this.#ask('GET', at(room, 'pins')))
+  hooks = (/** @type {string} */ room) => /** @type {Promise<{ hooks: { id: string, name: string }[] }>} */ (this.#ask('GET', at(room, 'hooks')))
+  /** The URL is told this once. */
+  hook = (/** @type {string} */ room, /** @type {string} */ name) =>
+    /** @type {Promise<{ id: string, url: string }>} */ (this.#ask('POST', at(room, 'hooks'), { name }))
+  unhook = (/** @type {string} */ room, /** @type {string} */ hook) => this.#ask('DELETE', at(room, 'hooks', hook))
   message = (/** @type {string} */ room, /** @type {number} */ m) =>
     /** @type {Promise<Message>} */ (this.#ask('GET', at(room, 'messages', m)))
   /** The first message at or after a time in ms, or the last one before it. */
