@@ -50,16 +50,20 @@ export interface RoomEntry {
 
 export type Op = 'edit' | 'delete' | 'react' | 'unreact' | 'pin' | 'unpin'
 
-/** Something said or changed that isn't known to be durable. */
-export interface Entry {
+/** Something said or changed, as it is written down. */
+export interface Waiting {
   room: string
   nonce: string
-  send?: { text: string; reply?: number | null }
+  send?: { text: string; reply?: number }
   change?: { m: number; op: Op; text?: string; emoji?: string }
+}
+
+/** Something said or changed that isn't known to be durable. Never changed in place. */
+export interface Entry extends Waiting {
   /** handed to the socket, without an answer so far */
-  inFlight?: boolean
+  inFlight: boolean
   /** durable at this place; its event is still to come */
-  acked?: number | null
+  acked: number | null
 }
 
 /** An entry that the server refused. */
@@ -68,6 +72,7 @@ export interface Failed extends Entry {
   msg: string
 }
 
+/** A room's log as far as it is known; another object after each change. */
 export interface Timeline {
   /** rising by `m` */
   messages: Message[]
@@ -76,6 +81,7 @@ export interface Timeline {
   n: number
   head: number
   first: number
+  /** up to where it is known; 0 before the first answer */
   last: number
   /** whether the server has answered the `open` of this connection */
   open: boolean
@@ -106,4 +112,56 @@ export interface Problem extends Error {
   suggest?: string
 }
 
-export type Anchor = { before: number } | { after: number } | { around: number }
+/** Exactly one of them. */
+export interface Anchor {
+  before?: number
+  after?: number
+  around?: number
+}
+
+/** Who connects, and how much it asks for. */
+export interface Config {
+  key: string
+  name?: string
+  agent?: string
+  lang?: string
+  /** the most events to be replayed instead of a reset */
+  replayMax?: number
+  pageLimit?: number
+  /** the most messages that an open room holds, but for some */
+  keepMessages?: number
+}
+
+/** A room's last screen. */
+export interface Cached {
+  last: number
+  n: number
+  first: number
+  ranges: Range[]
+  messages: Message[]
+}
+
+/** What outlives a page. */
+export interface Saved {
+  epoch: string | null
+  user: string | null
+  name: string | null
+  list: RoomEntry[]
+  cursors: Record<string, number>
+  outbox: Waiting[]
+  rooms: Record<string, Cached>
+}
+
+/** What the client tells, by the names of crates/client/src/notice.rs. */
+export interface Notice {
+  notice: string
+  [field: string]: any
+}
+
+/** What the client wants done: one of these. */
+export interface Output {
+  connect?: true
+  disconnect?: true
+  write?: string
+  notice?: string
+}

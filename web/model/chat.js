@@ -56,6 +56,7 @@ export class Chat {
   #names = /** @type {Map<string, string>} */ (new Map())
   #pages = /** @type {{ room: string, anchor: string, done(more: boolean): void, fail(error: Error): void }[]} */ ([])
   #visited = /** @type {string[]} */ ([])
+  #listeners = /** @type {Set<(notice: any) => void>} */ (new Set())
   #dirty = new Set()
   #frame = 0
   #patience = 0
@@ -103,6 +104,12 @@ export class Chat {
   /** @param {string} user */
   nameOf(user) {
     return this.#names.get(user) ?? user
+  }
+
+  /** Tells of each notice of the machine, as it comes. @param {(notice: any) => void} listener */
+  listen(listener) {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   // What may be done
@@ -173,7 +180,7 @@ export class Chat {
     if (!entry) return
     this.discard(nonce)
     this.#session.do((client, now) =>
-      entry.send ? client.send({ ...entry, ...entry.send }, now) : client.change({ ...entry, ...entry.change }, now),
+      entry.send ? client.send({ ...entry, ...entry.send }, now) : entry.change && client.change({ ...entry, ...entry.change }, now),
     )
     this.#settle()
   }
@@ -245,6 +252,7 @@ export class Chat {
     }
     if (notice.room) this.#dirty.add(notice.room)
     if (notice.by && notice.name) this.#names.set(notice.by, notice.name)
+    for (const listener of this.#listeners) listener(notice)
   }
 
   /** @param {any} event */
@@ -292,7 +300,7 @@ export class Chat {
       if (String(writing) !== String(typing.peek())) typing.value = writing
     }
     const room = client.rooms.get(this.room.peek())
-    this.#behind.value = !!room && (!room.open || room.last < room.head)
+    this.#behind.value = !!room && (!room.open || room.last !== room.head)
     if (client.link === 'ready') {
       clearTimeout(this.#patience)
       this.#patience = 0
@@ -304,10 +312,8 @@ export class Chat {
   #snapshot(id) {
     const room = this.#client.rooms.get(id)
     if (!room) return NOTHING
-    const { ranges, n, head, first, last, open } = room
-    const messages = [...room.messages.values()]
-    for (const { by, name } of messages) this.#names.set(by, name)
-    return { messages, ranges, n, head, first, last, open }
+    for (const { by, name } of room.messages) this.#names.set(by, name)
+    return room.view
   }
 }
 

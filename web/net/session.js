@@ -17,8 +17,8 @@ export class Session {
   }
 
   start() {
-    addEventListener('online', () => this.do((client, now) => client.online(now)))
-    document.addEventListener('visibilitychange', () => document.hidden || this.do((client, now) => client.online(now)))
+    addEventListener('online', () => this.do((client, now) => client.wake(now)))
+    document.addEventListener('visibilitychange', () => document.hidden || this.do((client, now) => client.wake(now)))
     this.do((client, now) => client.timeout(now))
   }
 
