@@ -7,15 +7,20 @@ const QUIET = 1500 // ms between two announcements
 export class Announcer {
   #say
   #count
-  #waiting = []
-  #timer = 0
+  #waiting = /** @type {string[]} */ ([])
+  #timer = /** @type {any} */ (0)
 
-  /** `say(text)` speaks; `count(n)` words "n new messages". */
+  /**
+   * `say(text)` speaks; `count(n)` words "n new messages".
+   * @param {(text: string) => void} say
+   * @param {(n: number) => string} count
+   */
   constructor(say, count) {
     this.#say = say
     this.#count = count
   }
 
+  /** @param {string} text */
   add(text) {
     this.#waiting.push(text)
     if (!this.#timer) this.#next()

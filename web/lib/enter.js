@@ -30,6 +30,8 @@ export class Enter {
    * - `flush`: that send comes now, ahead of the key, which is the next message's first
    * - `swallow`: keep the key from the field
    * - nothing: none of our business
+   * @param {any} event of several types; the one asked says which
+   * @returns {'send' | 'soon' | 'flush' | 'swallow' | undefined}
    */
   handle(event) {
     switch (event.type) {
@@ -60,6 +62,7 @@ export class Enter {
     return due
   }
 
+  /** @param {CompositionEvent} event */
   #ended(event) {
     const hangul = HANGUL_AT_END.test(event.data)
     this.#due ||= this.#armed && hangul // else a candidate was picked
@@ -68,6 +71,7 @@ export class Enter {
     if (this.#due) return 'soon'
   }
 
+  /** @param {KeyboardEvent} event */
   #enter(event) {
     if (event.shiftKey) return
     const again = event.repeat || event.timeStamp - this.#pressedAt < ONE_PRESS
@@ -89,7 +93,10 @@ export class Enter {
   }
 }
 
-/** While an input method has the key, `key` may be "Process" and `keyCode` 229; `code` still names it. */
+/**
+ * While an input method has the key, `key` may be "Process" and `keyCode` 229; `code` still names it.
+ * @param {KeyboardEvent} event
+ */
 function isEnter({ key, code }) {
   return key === 'Enter' || code === 'Enter' || code === 'NumpadEnter'
 }
