@@ -72,21 +72,30 @@ export function typed(text) {
 }
 
 /**
- * Whether `query` stands in `text` at `at`: a consonant alone is the beginning of any syllable with it, and the last
- * syllable may be on its way to another, as 저 or 점 to 저미.
+ * Whether `query`, which is without spaces, stands in `text` at `at`: a consonant alone is the beginning of any syllable
+ * with it, and the last syllable may be on its way to another, as 저 or 점 to 저미.
  * @param {string} query
  * @param {string} text
  * @param {number} at
  */
-function standsAt(query, text, at) {
+export function standsAt(query, text, at) {
   for (let i = 0; i < query.length; i++, at++) {
-    if (query[i] === text[at] || query[i] === initial(text[at] ?? '')) continue
+    while (i && text[at] === ' ') at++
+    if (query[i] === text[at]) continue
+    if (at >= text.length || initial(query[i]) !== initial(text[at])) return false
+    if (query[i] === initial(text[at])) continue
     return i === query.length - 1 && letters(text.slice(at, at + 2)).startsWith(letters(query[i]))
   }
   return true
 }
 
-const WORD_BEFORE = /[\p{L}\p{N}]/u
+/**
+ * @param {string} text
+ * @param {number} at
+ */
+export function beginsWord(text, at) {
+  return at === 0 || !/[\p{L}\p{N}]/u.test(text[at - 1])
+}
 
 /**
  * How well `query` finds `name`, 0 for not at all: all of it, its beginning, a word's beginning, within; a little less
@@ -95,44 +104,34 @@ const WORD_BEFORE = /[\p{L}\p{N}]/u
  * @param {string} name
  */
 export function score(query, name) {
-  const [sought, text] = [query, name].map((each) => each.normalize('NFC').toLowerCase().trim())
-  const q = close(sought).replace(/[ㄳ-ㅄ]/g, (pair) => SPLIT.get(pair) ?? pair)
-  const t = close(text)
+  const [sought, text] = [query, name].map((each) => each.normalize('NFC').toLowerCase().trim().replace(/\s+/g, ' '))
+  const q = consonants(close(sought))
   if (!q) return 0
-  if (q === t) return 100
-  const starts = wordStarts(text)
+  if (q === close(text)) return 100
   const indirect = /[ㄱ-ㅎ]/.test(q) ? 50 : 76
   let best = 0
-  for (let at = 0; at < t.length; at++) {
-    if (!standsAt(q, t, at)) continue
-    const place = at === 0 ? 15 : starts.has(at) ? 8 : 0
-    best = Math.max(best, place + (t.startsWith(q, at) ? 80 : indirect))
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === ' ' || !standsAt(q, text, at)) continue
+    const place = at === 0 ? 15 : beginsWord(text, at) ? 8 : 0
+    best = Math.max(best, place + (text.startsWith(q, at) ? 80 : indirect))
   }
-  const words = sought.split(/\s+/)
+  const words = sought.split(' ')
   if (!best && words.length > 1 && words.every((word) => score(word, name))) best = 40
-  if (!best && q.length > 1 && inOrder(q, t)) best = 10
-  return best && best + 1 / (1 + t.length) // the shorter of two names comes first
+  if (!best && q.length > 1 && inOrder(q, text)) best = 10
+  return best && best + 1 / (1 + text.length) // the shorter of two names comes first
+}
+
+/**
+ * ㄳ, as some input methods make of two first consonants, taken apart.
+ * @param {string} query
+ */
+export function consonants(query) {
+  return query.replace(/[ㄳ-ㅄ]/g, (pair) => SPLIT.get(pair) ?? pair)
 }
 
 /** @param {string} text */
 function close(text) {
   return text.replace(/\s/g, '')
-}
-
-/**
- * Where words begin, counted without spaces.
- * @param {string} text
- */
-function wordStarts(text) {
-  const starts = new Set()
-  let at = 0
-  let before = ' '
-  for (const character of text.match(/[^]/g) ?? []) {
-    if (!WORD_BEFORE.test(before)) starts.add(at)
-    if (character.trim()) at++
-    before = character
-  }
-  return starts
 }
 
 /**
