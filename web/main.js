@@ -1,5 +1,6 @@
 import { render } from 'preact'
 import { Api } from './net/api.js'
+import { Keeper } from './net/keeper.js'
 import { Chat, nonce } from './model/chat.js'
 import { ChatContext } from './model/context.js'
 import { kept } from './model/kept.js'
@@ -20,9 +21,10 @@ if (given) {
   history.replaceState(null, '', location.pathname)
 }
 
-function begin() {
-  const client = new Client({ key: key.value, name: name.value, agent: 'damso-web', lang: ui.lang.value }, undefined, Math.random)
-  const chat = new Chat(client, new Api(key.value))
+async function begin() {
+  const keeper = await Keeper.open(`damso-${key.value.slice(0, 8)}`)
+  const client = new Client({ key: key.value, name: name.value, agent: 'damso-web', lang: ui.lang.value }, keeper.saved, Math.random)
+  const chat = new Chat(client, new Api(key.value), keeper)
   const go = () => {
     const [room, m] = decodeURIComponent(location.hash).replace(/^#\/?/, '').split('/')
     chat.show(room || 'lobby', Number(m) || undefined)

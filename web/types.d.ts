@@ -64,6 +64,8 @@ export interface Entry extends Waiting {
   inFlight: boolean
   /** durable at this place; its event is still to come */
   acked: number | null
+  /** another tab sends it */
+  elsewhere?: boolean
 }
 
 /** An entry that the server refused. */
@@ -148,7 +150,8 @@ export interface Saved {
   name: string | null
   list: RoomEntry[]
   cursors: Record<string, number>
-  outbox: Waiting[]
+  /** `elsewhere`: perhaps another tab has it */
+  outbox: (Waiting & { elsewhere?: boolean })[]
   rooms: Record<string, Cached>
 }
 

@@ -57,18 +57,18 @@ export class Chat {
   #pages = /** @type {{ room: string, anchor: string, done(more: boolean): void, fail(error: Error): void }[]} */ ([])
   #visited = /** @type {string[]} */ ([])
   #listeners = /** @type {Set<(notice: any) => void>} */ (new Set())
-  #dirty = new Set()
   #frame = 0
   #patience = 0
 
   /**
    * @param {Client} client
    * @param {Api} api
+   * @param {import('../net/keeper.js').Keeper} [keeper]
    */
-  constructor(client, api) {
+  constructor(client, api, keeper) {
     this.api = api
     this.#client = client
-    this.#session = new Session(client, { notice: (notice) => this.#heard(notice), change: () => this.#later() })
+    this.#session = new Session(client, { notice: (notice) => this.#heard(notice), change: () => this.#later() }, keeper)
   }
 
   start() {
@@ -85,7 +85,10 @@ export class Chat {
 
   /** What is known of a room's messages; another object after each change. @param {string} room */
   timeline(room) {
-    return of(this.#timelines, room, () => this.#snapshot(room))
+    return of(this.#timelines, room, () => {
+      this.#learn(room)
+      return this.#view(room)
+    })
   }
 
   /** Who is writing in a room. @param {string} room */
@@ -189,6 +192,7 @@ export class Chat {
   discard(nonce) {
     const refused = this.failed.value.find((entry) => entry.nonce === nonce)
     this.failed.value = this.failed.value.filter((entry) => entry !== refused)
+    if (refused) this.#session.forget(nonce)
     const entry = refused ?? this.#session.do((client) => client.withdraw(nonce))
     this.#settle()
     return entry?.send?.text ?? entry?.change?.text ?? ''
@@ -230,7 +234,12 @@ export class Chat {
       case 'refused':
         this.failed.value = [...this.failed.value, { ...notice.entry, code: notice.code, msg: notice.msg }]
         break
+      case 'reset':
+        this.#learn(notice.room)
+        break
       case 'page':
+        this.#learn(notice.room)
+      // falls through
       case 'page_refused': {
         const anchor = JSON.stringify(notice.anchor)
         const asked = this.#pages.filter((page) => page.room === notice.room && page.anchor === anchor)
@@ -250,7 +259,6 @@ export class Chat {
         this.#changed(notice)
         break
     }
-    if (notice.room) this.#dirty.add(notice.room)
     if (notice.by && notice.name) this.#names.set(notice.by, notice.name)
     for (const listener of this.#listeners) listener(notice)
   }
@@ -290,11 +298,7 @@ export class Chat {
     this.rooms.value = [...client.list.values()]
     this.outbox.value = [...client.outbox]
     this.online.value = new Set(client.online)
-    for (const room of this.#dirty) {
-      const timeline = this.#timelines.get(room)
-      if (timeline) timeline.value = this.#snapshot(room)
-    }
-    this.#dirty.clear()
+    for (const [room, timeline] of this.#timelines) timeline.value = this.#view(room)
     for (const [room, typing] of this.#typing) {
       const writing = [...(client.rooms.get(room)?.typing.keys() ?? [])]
       if (String(writing) !== String(typing.peek())) typing.value = writing
@@ -308,12 +312,14 @@ export class Chat {
     } else this.#patience ||= setTimeout(() => (this.#late.value = true), PATIENCE)
   }
 
-  /** @param {string} id @returns {Timeline} */
-  #snapshot(id) {
-    const room = this.#client.rooms.get(id)
-    if (!room) return NOTHING
-    for (const { by, name } of room.messages) this.#names.set(by, name)
-    return room.view
+  /** @param {string} room @returns {Timeline} the same one until something changes */
+  #view(room) {
+    return this.#client.rooms.get(room)?.view ?? NOTHING
+  }
+
+  /** How those are called who wrote what came by itself, not as events. @param {string} room */
+  #learn(room) {
+    for (const { by, name } of this.#client.rooms.get(room)?.messages ?? []) this.#names.set(by, name)
   }
 }
 

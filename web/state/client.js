@@ -1,4 +1,5 @@
-import { receive } from './hear.js'
+import { backoff } from '../lib/backoff.js'
+import { acked, receive } from './hear.js'
 import { entry, keep } from './outbox.js'
 import { greet, pump, write } from './pump.js'
 import { Room } from './room.js'
@@ -123,8 +124,8 @@ export class Client {
       return
     }
     this.link = 'down'
-    const wait = Math.min(30_000, 500 * 2 ** this.attempts++) * (0.5 + this.random() / 2)
-    this.connectAt = now + Math.max(Math.floor(wait), this.returnAfter)
+    const wait = Math.floor(backoff(this.attempts++, this.random()))
+    this.connectAt = now + Math.max(wait, this.returnAfter)
     this.returnAfter = 0
   }
 
@@ -202,9 +203,35 @@ export class Client {
    */
   withdraw(nonce) {
     const held = entry(this, nonce)
-    if (!held || held.inFlight || held.acked !== null) return null
+    if (!held || held.inFlight || held.elsewhere || held.acked !== null) return null
     keep(this, (other) => other !== held)
     return held
+  }
+
+  /** Another tab of the user's sends this; here it is shown. @param {import('../types').Waiting} waiting */
+  shadow(waiting) {
+    if (!entry(this, waiting.nonce)) this.outbox = [...this.outbox, { ...waiting, inFlight: false, acked: null, elsewhere: true }]
+  }
+
+  /**
+   * No other tab sends these any more: we do.
+   * @param {(nonce: string) => boolean} isOurs
+   * @param {number} now
+   */
+  adopt(isOurs, now) {
+    const isOrphan = (/** @type {import('../types').Entry} */ held) => held.elsewhere && isOurs(held.nonce)
+    if (this.outbox.some(isOrphan)) this.outbox = this.outbox.map((held) => (isOrphan(held) ? { ...held, elsewhere: false } : held))
+    pump(this, now)
+  }
+
+  /**
+   * Another tab is done with an entry.
+   * @param {string} nonce
+   * @param {number | null} [seq] its place, null if it has none; absent if it was refused or taken back
+   */
+  gone(nonce, seq) {
+    if (seq !== undefined) acked(this, nonce, seq ?? undefined)
+    else keep(this, (held) => held.nonce !== nonce || !held.elsewhere)
   }
 
   /**

@@ -127,14 +127,7 @@ const DONE = {
     // Nobody wants what the server is going to send.
     if (!c.rooms.has(room)) c.closing.push(room)
   },
-  entry(c, { m, seq = m }, { room, nonce }) {
-    const held = entry(c, nonce)
-    if (!held) return // the event came first
-    const there = c.rooms.get(room)
-    if (!there || seq == null || seq <= (there.last ?? -1)) keep(c, (other) => other !== held)
-    else amend(c, held, { inFlight: false, acked: seq })
-    c.notice('acked', { room, nonce, seq })
-  },
+  entry: (c, { m, seq = m }, { nonce }) => acked(c, nonce, seq),
   page(c, reply, { room }) {
     const held = c.rooms.get(room)
     const wanted = held?.pages.find(({ id }) => id === reply.id)
@@ -146,6 +139,22 @@ const DONE = {
     c.online = new Set(online)
     c.notice('presence')
   },
+}
+
+/**
+ * It is durable.
+ * @param {Client} c
+ * @param {string} nonce
+ * @param {number} [seq] none: a change of what was so already
+ */
+export function acked(c, nonce, seq) {
+  const held = entry(c, nonce)
+  if (!held) return // the event came first
+  const { room } = held
+  const there = c.rooms.get(room)
+  if (!there || seq == null || seq <= (there.last ?? -1)) keep(c, (other) => other !== held)
+  else amend(c, held, { inFlight: false, acked: seq })
+  c.notice('acked', { room, nonce, seq })
 }
 
 /**
@@ -244,7 +253,7 @@ function openRefused(c, room, code, msg) {
  */
 function giveBack(c, entries, code, msg) {
   keep(c, (held) => !entries.includes(held))
-  for (const entry of entries) c.notice('refused', { entry, code, msg })
+  for (const entry of entries) if (!entry.elsewhere) c.notice('refused', { entry, code, msg })
 }
 
 // Events

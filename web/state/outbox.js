@@ -47,8 +47,8 @@ export function shown(c, room, last) {
  */
 export function due(c, isBusy) {
   const rooms = new Set()
-  return c.outbox.filter(({ room, acked, inFlight }) => {
-    if (acked !== null || rooms.has(room)) return false
+  return c.outbox.filter(({ room, acked, inFlight, elsewhere }) => {
+    if (acked !== null || elsewhere || rooms.has(room)) return false
     rooms.add(room)
     return !inFlight && !isBusy(room)
   })
