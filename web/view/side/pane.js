@@ -1,16 +1,53 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { useChat } from '../../model/context.js'
 import { ui } from '../../model/ui.js'
+import { words } from '../../model/words.js'
 import { html } from '../html.js'
+import { Icon } from '../icons.js'
 
-/** Panes are loaded when they are first opened. Each module's default export is the pane. */
-const LOAD = /** @type {Record<string, () => Promise<{ default: import('preact').ComponentType<any> }>>} */ ({})
+/** Panes are loaded when they are first opened. Each module's default export is the pane; it is given the room. */
+const LOAD = /** @type {Record<string, () => Promise<{ default: import('preact').ComponentType<any> }>>} */ ({
+  members: () => import('./members.js'),
+  pins: () => import('./pins.js'),
+  settings: () => import('./settings.js'),
+})
 
-/** What lies beside the conversation. */
+function close() {
+  ui.pane.value = null
+  ui.side.value = 'log'
+}
+
+const keys = (/** @type {KeyboardEvent} */ event) => {
+  if (event.key !== 'Escape' || event.isComposing || event.keyCode === 229) return
+  event.stopPropagation()
+  close()
+}
+
+/** What lies beside the conversation. The keyboard goes to it when it opens, and back to where it was. */
 export function Pane() {
+  const room = useChat().room.value
   const name = ui.pane.value
+  const say = words.value.side
   const [pane, setPane] = useState(/** @type {{ of?: string, view?: any }} */ ({}))
+  const frame = useRef(/** @type {HTMLElement | null} */ (null))
   useEffect(() => {
-    if (name) LOAD[name]?.().then((module) => setPane({ of: name, view: module.default }))
+    if (!name) return
+    LOAD[name]?.().then((module) => setPane({ of: name, view: module.default }))
+    const before = /** @type {HTMLElement | null} */ (document.activeElement)
+    return () => void (document.activeElement === document.body && before?.focus())
   }, [name])
-  return name && pane.of === name ? html`<aside class="pane"><${pane.view} /></aside>` : null
+  const shown = name && pane.of === name
+  useEffect(() => void (shown && !frame.current?.contains(document.activeElement) && frame.current?.focus()), [shown, name])
+  return (
+    shown &&
+    html`
+      <aside class="pane" aria-label=${say[name]} tabindex="-1" ref=${frame} onKeyDown=${keys}>
+        <header>
+          <h2>${say[name]}</h2>
+          <button class="bare" aria-label=${say.close} title=${say.close} onClick=${close}><${Icon} name="close" /></button>
+        </header>
+        <${pane.view} key=${room} room=${room} />
+      </aside>
+    `
+  )
 }

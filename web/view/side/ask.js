@@ -1,0 +1,26 @@
+import { useState } from 'preact/hooks'
+import { words } from '../../model/words.js'
+import { html } from '../html.js'
+import { useAct } from './act.js'
+
+/**
+ * A button for what can't be undone: it asks first, in its own place.
+ * @param {{ label: string, question: string, act(): Promise<unknown> }} props
+ */
+export function Ask({ label, question, act }) {
+  const [asks, setAsks] = useState(false)
+  const { run, busy, problem } = useAct()
+  const sure = async () => (await run(act)) && setAsks(false)
+  if (!asks) return html`<button type="button" class="quiet danger" onClick=${() => setAsks(true)}>${label}</button>`
+  return html`
+    <div class="ask" role="group" aria-label=${question}>
+      <p>${question}</p>
+      ${problem}
+      <button type="button" class="danger" disabled=${busy} onClick=${sure} ref=${focus}>${label}</button>
+      <button type="button" class="quiet" onClick=${() => setAsks(false)}>${words.value.side.cancel}</button>
+    </div>
+  `
+}
+
+// The button that was pressed is gone: the keyboard goes on with the answer.
+const focus = (/** @type {HTMLElement | null} */ button) => button?.contains(document.activeElement) || button?.focus()
