@@ -19,5 +19,5 @@ export function useAct() {
     setBusy(false)
     return !why
   }
-  return { run, busy, problem: refusal && html`<p class="problem" role="alert">${words.value.side.refused(refusal)}</p>` }
+  return { run, busy, problem: refusal && html`<p class="error" role="alert">${words.value.side.refused(refusal)}</p>` }
 }

@@ -11,13 +11,13 @@ export function Ask({ label, question, act }) {
   const [asks, setAsks] = useState(false)
   const { run, busy, problem } = useAct()
   const sure = async () => (await run(act)) && setAsks(false)
-  if (!asks) return html`<button type="button" class="quiet danger" onClick=${() => setAsks(true)}>${label}</button>`
+  if (!asks) return html`<button type="button" class="button danger" onClick=${() => setAsks(true)}>${label}</button>`
   return html`
     <div class="ask" role="group" aria-label=${question}>
       <p>${question}</p>
       ${problem}
-      <button type="button" class="danger" disabled=${busy} onClick=${sure} ref=${focus}>${label}</button>
-      <button type="button" class="quiet" onClick=${() => setAsks(false)}>${words.value.side.cancel}</button>
+      <button type="button" class="button danger primary" disabled=${busy} onClick=${sure} ref=${focus}>${label}</button>
+      <button type="button" class="button quiet" onClick=${() => setAsks(false)}>${words.value.side.cancel}</button>
     </div>
   `
 }

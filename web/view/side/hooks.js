@@ -32,7 +32,7 @@ export function Hooks({ room }) {
   return html`
     <section>
       <h3>${say.hooks}</h3>
-      <p class="quiet">${say.hooksHint}</p>
+      <p class="hint">${say.hooksHint}</p>
       <ul class="hooks">
         ${hooks.map(
           ({ id, name }) => html`
@@ -42,9 +42,9 @@ export function Hooks({ room }) {
       </ul>
       ${url && html`<${Once} key=${url} url=${url} />`}
       <form onSubmit=${make}>
-        <label>${say.hookName}<input name="name" maxlength="32" required autocomplete="off" /></label>
+        <label class="field"><span>${say.hookName}</span><input class="input" name="name" maxlength="32" required autocomplete="off" /></label>
         ${problem}
-        <button class="quiet" disabled=${busy}>${say.hookMake}</button>
+        <button class="button" disabled=${busy}>${say.hookMake}</button>
       </form>
     </section>
   `

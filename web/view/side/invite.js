@@ -15,23 +15,23 @@ export function Invite({ room, members }) {
   const { run, problem } = useAct()
   const [asked, setAsked] = useState(/** @type {string[]} */ ([]))
   const lobby = chat.detail('lobby').value
-  if (!lobby) return html`<p class="quiet">${say.loading}</p>`
+  if (!lobby) return html`<p class="hint">${say.loading}</p>`
   const inside = new Set(members.map(({ user }) => user))
   const people = ordered(lobby.members.filter(({ user }) => !inside.has(user) || asked.includes(user)))
   const invite = async (/** @type {string} */ user) => (await run(() => chat.api.admit(room, user))) && setAsked((asked) => [...asked, user])
   const row = (/** @type {Member} */ { user, name }) => html`
-    <li key=${user} class="person">
+    <li key=${user} class="row">
       <span class="name">${name}</span>
       ${asked.includes(user)
         ? html`<span class="tag" role="status">${say.invited}</span>`
-        : html`<button class="quiet" aria-label=${`${name}: ${say.invite}`} onClick=${() => invite(user)}>${say.invite}</button>`}
+        : html`<button class="button quiet" aria-label=${`${name}: ${say.invite}`} onClick=${() => invite(user)}>${say.invite}</button>`}
     </li>
   `
   return html`
     <section class="card">
       ${people.length
         ? html`<${People} groups=${[{ name: say.invite, people }]} count=${(/** @type {number} */ n) => say.people(n.toLocaleString(ui.lang.value))} row=${row} />`
-        : html`<p class="quiet">${say.everybodyHere}</p>`}
+        : html`<p class="hint">${say.everybodyHere}</p>`}
       ${problem}
     </section>
   `

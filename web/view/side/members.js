@@ -24,7 +24,7 @@ export default function Members({ room }) {
   useEffect(() => {
     if (watched) chat.watch(watched.split(','))
   }, [watched])
-  if (!detail || !entry) return html`<p class="quiet">${say.loading}</p>`
+  if (!detail || !entry) return html`<p class="hint">${say.loading}</p>`
 
   const online = chat.online.value
   const here = isCrowd ? [] : ordered(members.filter(({ user }) => online.has(user)))
@@ -37,7 +37,7 @@ export default function Members({ room }) {
   ]
   return html`
     ${mayInvite &&
-    html`<button class="wide" aria-expanded=${invites} onClick=${() => setInvites(!invites)}><${Icon} name="plus" />${say.invite}</button>`}
+    html`<button class="button" aria-expanded=${invites} onClick=${() => setInvites(!invites)}><${Icon} name="plus" />${say.invite}</button>`}
     ${invites && mayInvite && html`<${Invite} room=${room} members=${members} />`}
     <${People} groups=${groups} count=${count} row=${(/** @type {import('../../types').Member} */ member) => html`
       <${Person} key=${member.user} member=${member} room=${room} detail=${detail} online=${online.has(member.user)} />

@@ -15,8 +15,8 @@ export function Once({ url }) {
   return html`
     <div class="card" role="status">
       <p>${say.hookOnce}</p>
-      <input readonly aria-label=${say.hooks} value=${url} ref=${field} onFocus=${() => field.current?.select()} />
-      <button type="button" onClick=${copy}>${copied ? say.copied : say.copy}</button>
+      <input class="input" readonly aria-label=${say.hooks} value=${url} ref=${field} onFocus=${() => field.current?.select()} />
+      <button class="button" type="button" onClick=${copy}>${copied ? say.copied : say.copy}</button>
     </div>
   `
 }

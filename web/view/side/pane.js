@@ -44,7 +44,7 @@ export function Pane() {
       <aside class="pane" aria-label=${say[name]} tabindex="-1" ref=${frame} onKeyDown=${keys}>
         <header>
           <h2>${say[name]}</h2>
-          <button class="bare" aria-label=${say.close} title=${say.close} onClick=${close}><${Icon} name="close" /></button>
+          <button class="icon-button" aria-label=${say.close} title=${say.close} onClick=${close}><${Icon} name="close" /></button>
         </header>
         <${pane.view} key=${room} room=${room} />
       </aside>

@@ -33,7 +33,7 @@ export function People({ groups, count, row }) {
   const rest = shown.reduce((sum, { found, rows }) => sum + found.length - rows.length, 0)
   return html`
     ${all >= FILTER_FROM &&
-    html`<input type="search" aria-label=${say.filter} placeholder=${say.filter} value=${query}
+    html`<input class="input" type="search" aria-label=${say.filter} placeholder=${say.filter} value=${query}
       onInput=${(/** @type {InputEvent} */ event) => setQuery(/** @type {HTMLInputElement} */ (event.target).value)} />`}
     ${shown.map(
       ({ name, found, rows }) =>
@@ -43,7 +43,7 @@ export function People({ groups, count, row }) {
           <ul class="people">${rows.map(row)}</ul>
         `,
     )}
-    ${room === SHOWN_MAX && html`<p class="quiet">${say.nobody}</p>`}
-    ${rest > 0 && html`<p class="quiet">${say.more(rest.toLocaleString(ui.lang.value))}</p>`}
+    ${room === SHOWN_MAX && html`<p class="hint">${say.nobody}</p>`}
+    ${rest > 0 && html`<p class="hint">${say.more(rest.toLocaleString(ui.lang.value))}</p>`}
   `
 }

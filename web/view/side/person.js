@@ -23,12 +23,12 @@ export function Person({ member, room, detail, online }) {
   const isFixed = entry?.kind === 'direct' || room === 'lobby' || detail.archived
   const mayRule = entry?.role === 'owner' && !isFixed
   const line = html`
-    <span class=${online ? 'dot online' : 'dot'}>${online && html`<span class="unseen">${say.online}</span>`}</span>
-    <span class="name">${name}</span>
+    <span class=${online ? 'dot on' : 'dot'}></span>
+    <span class="name">${name}${online && html`<span class="hidden-visually"> ${say.online}</span>`}</span>
     ${role === 'owner' && entry?.kind !== 'direct' && html`<span class="tag">${say.owner}</span>`}
     ${isMe && html`<span class="tag you">${say.you}</span>`}
   `
-  if (isMe) return html`<li><div class="person">${line}</div></li>`
+  if (isMe) return html`<li><div class="row">${line}</div></li>`
 
   const talk = () =>
     run(async () => {
@@ -42,15 +42,15 @@ export function Person({ member, room, detail, online }) {
   const other = role === 'owner' ? 'member' : 'owner'
   return html`
     <li>
-      <button class="person" aria-expanded=${open} onClick=${() => setOpen(!open)}>${line}</button>
+      <button class="row" aria-expanded=${open} onClick=${() => setOpen(!open)}>${line}</button>
       ${open &&
       html`
         <div class="actions">
-          ${(entry?.kind !== 'direct' || detail.members.length > 2) && html`<button class="quiet" disabled=${busy} onClick=${talk}>${say.direct}</button>`}
-          <button class="quiet" onClick=${mention}>${say.mention}</button>
+          ${(entry?.kind !== 'direct' || detail.members.length > 2) && html`<button class="button quiet" disabled=${busy} onClick=${talk}>${say.direct}</button>`}
+          <button class="button quiet" onClick=${mention}>${say.mention}</button>
           ${mayRule &&
           html`
-            <button class="quiet" disabled=${busy} onClick=${() => run(() => chat.api.role(room, user, other))}>
+            <button class="button quiet" disabled=${busy} onClick=${() => run(() => chat.api.role(room, user, other))}>
               ${role === 'owner' ? say.makeMember : say.makeOwner}
             </button>
             <${Ask} label=${say.kick} question=${say.kickAsk(name)} act=${() => chat.api.remove(room, user)} />

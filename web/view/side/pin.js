@@ -12,8 +12,8 @@ export function Pin({ pin, room, at }) {
     <li class="card">
       <p><b>${pin.name}</b> <time datetime=${new Date(pin.at).toISOString()}>${at.format(pin.at)}</time></p>
       <blockquote>${pin.text}</blockquote>
-      <button class="quiet" onClick=${() => chat.show(room, pin.m)}>${say.jump}</button>
-      ${mayUnpin && html`<button class="quiet" onClick=${() => chat.pin(room, pin.m, false)}>${say.unpin}</button>`}
+      <button class="button quiet" onClick=${() => chat.show(room, pin.m)}>${say.jump}</button>
+      ${mayUnpin && html`<button class="button quiet" onClick=${() => chat.pin(room, pin.m, false)}>${say.unpin}</button>`}
     </li>
   `
 }

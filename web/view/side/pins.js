@@ -28,8 +28,8 @@ export default function Pins({ room }) {
     return () => (end(), clearTimeout(timer))
   }, [])
   if (problem) return problem
-  if (!pins) return html`<p class="quiet">${say.loading}</p>`
-  if (!pins.length) return html`<div class="empty"><p>${say.noPins}</p><p class="quiet">${say.howToPin}</p></div>`
+  if (!pins) return html`<p class="hint">${say.loading}</p>`
+  if (!pins.length) return html`<div class="empty"><p>${say.noPins}</p><p class="hint">${say.howToPin}</p></div>`
   const at = new Intl.DateTimeFormat(ui.lang.value, { dateStyle: 'medium', timeStyle: 'short' })
   return html`<ul class="pins">${pins.map((pin) => html`<${Pin} key=${pin.m} pin=${pin} room=${room} at=${at} />`)}</ul>`
 }

@@ -14,7 +14,7 @@ export default function Settings({ room }) {
   const { run, busy, problem } = useAct()
   const entry = chat.entry(room)
   const detail = chat.detail(room).value
-  if (!entry || !detail) return html`<p class="quiet">${say.loading}</p>`
+  if (!entry || !detail) return html`<p class="hint">${say.loading}</p>`
   const isDirect = entry.kind === 'direct'
   const isLobby = room === 'lobby'
   const owns = entry.role === 'owner' && !isDirect
@@ -26,7 +26,7 @@ export default function Settings({ room }) {
   }
   return html`
     ${detail.archived && html`<p class="card">${say.isArchived}</p>`}
-    ${owns && detail.archived && html`<button class="wide" disabled=${busy} onClick=${() => run(() => chat.api.set(room, { archived: false }))}>${say.reopen}</button>`}
+    ${owns && detail.archived && html`<button class="button" disabled=${busy} onClick=${() => run(() => chat.api.set(room, { archived: false }))}>${say.reopen}</button>`}
     ${problem}
     <${Shape} room=${room} entry=${entry} detail=${detail} owns=${owns && !detail.archived} />
     ${owns && !detail.archived && html`<${Hooks} room=${room} />`}

@@ -24,7 +24,7 @@ export function Shape({ room, entry, detail, owns }) {
         <dt>${say.kind}</dt><dd>${say.kinds[entry.kind]}</dd>
         ${entry.kind !== 'direct' && html`<dt>${say.post}</dt><dd>${say.posts[entry.post]}</dd>`}
       </dl>
-      ${entry.kind !== 'direct' && !detail.archived && html`<p class="quiet">${say.forOwners}</p>`}
+      ${entry.kind !== 'direct' && !detail.archived && html`<p class="hint">${say.forOwners}</p>`}
     `
   }
   const save = async (/** @type {SubmitEvent} */ event) => {
@@ -36,17 +36,19 @@ export function Shape({ room, entry, detail, owns }) {
   // A field whose value was changed elsewhere begins anew.
   return html`
     <form onSubmit=${save} onInput=${() => setSaved(false)}>
-      ${room !== 'lobby' && html`<label>${say.name}<input key=${now.name} name="name" maxlength="80" required defaultValue=${now.name} /></label>`}
-      <label>${say.topic}<textarea key=${now.topic} name="topic" maxlength="250" rows="3" defaultValue=${now.topic}></textarea></label>
-      <fieldset key=${now.post}>
-        <legend>${say.post}</legend>
-        ${Object.entries(say.posts).map(
-          ([post, name]) => html`<label><input type="radio" name="post" value=${post} defaultChecked=${post === now.post} />${name}</label>`,
-        )}
-      </fieldset>
+      ${room !== 'lobby' && html`<label class="field"><span>${say.name}</span><input class="input" key=${now.name} name="name" maxlength="80" required defaultValue=${now.name} /></label>`}
+      <label class="field"><span>${say.topic}</span><textarea class="input" key=${now.topic} name="topic" maxlength="250" rows="3" defaultValue=${now.topic}></textarea></label>
+      <div class="field">
+        <span id="may-write">${say.post}</span>
+        <fieldset class="choice" key=${now.post} aria-labelledby="may-write">
+          ${Object.entries(say.posts).map(
+            ([post, name]) => html`<label><input type="radio" name="post" value=${post} defaultChecked=${post === now.post} /><span>${name}</span></label>`,
+          )}
+        </fieldset>
+      </div>
       ${problem}
-      <button disabled=${busy}>${say.save}</button>
-      <span role="status">${saved && say.saved}</span>
+      <button class="button primary" disabled=${busy}>${say.save}</button>
+      <span class="hint" role="status">${saved && say.saved}</span>
     </form>
   `
 }
