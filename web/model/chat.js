@@ -295,9 +295,9 @@ export class Chat {
     this.stopped.value = client.stopped ?? null
     if (client.user && this.me.peek()?.name !== client.name) this.me.value = { user: client.user, name: client.name ?? '' }
     if (client.limits) this.limits.value = client.limits
-    this.rooms.value = [...client.list.values()]
-    this.outbox.value = [...client.outbox]
-    this.online.value = new Set(client.online)
+    this.rooms.value = alike(this.rooms.peek(), [...client.list.values()])
+    this.outbox.value = client.outbox
+    this.online.value = client.online
     for (const [room, timeline] of this.#timelines) timeline.value = this.#view(room)
     for (const [room, typing] of this.#typing) {
       const writing = [...(client.rooms.get(room)?.typing.keys() ?? [])]
@@ -334,6 +334,14 @@ function of(map, key, make) {
   map.set(key, found)
   return found
 }
+
+/**
+ * The list before, if the new one is the same: then nobody has to look at it again.
+ * @template T
+ * @param {T[]} before
+ * @param {T[]} now
+ */
+const alike = (before, now) => (before.length === now.length && before.every((held, i) => held === now[i]) ? before : now)
 
 /** 128 bits from the platform, in 22 characters of a nonce. */
 export function nonce() {
