@@ -3,15 +3,13 @@ import { Api } from './net/api.js'
 import { Keeper } from './net/keeper.js'
 import { Chat, nonce } from './model/chat.js'
 import { ChatContext } from './model/context.js'
-import { kept } from './model/kept.js'
+import { key, name } from './model/identity.js'
 import { ui } from './model/ui.js'
 import { Client } from './state/client.js'
 import { html } from './view/html.js'
 import { App } from './view/shell/app.js'
 import { First } from './view/shell/first.js'
 
-const key = kept('key', '')
-const name = kept('name', '')
 const root = /** @type {HTMLElement} */ (document.getElementById('app'))
 
 // A link from another device carries the key in its fragment, which no server sees.
@@ -21,7 +19,8 @@ if (given) {
   history.replaceState(null, '', location.pathname)
 }
 
-async function begin() {
+/** @param {boolean} isNew */
+async function begin(isNew) {
   const keeper = await Keeper.open(`damso-${key.value.slice(0, 8)}`)
   const client = new Client({ key: key.value, name: name.value, agent: 'damso-web', lang: ui.lang.value }, keeper.saved, Math.random)
   const chat = new Chat(client, new Api(key.value), keeper)
@@ -32,15 +31,15 @@ async function begin() {
   addEventListener('popstate', go)
   chat.start()
   go()
-  render(html`<${ChatContext.Provider} value=${chat}><${App} /><//>`, root)
+  render(html`<${ChatContext.Provider} value=${chat}><${App} isNew=${isNew} /><//>`, root)
 }
 
 /** @param {string} chosen */
 function first(chosen) {
   name.value = chosen
   key.value = nonce()
-  begin()
+  begin(true)
 }
 
-if (key.value) begin()
+if (key.value) begin(false)
 else render(html`<${First} done=${first} />`, root)

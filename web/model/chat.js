@@ -19,8 +19,8 @@ export class Chat {
   link = signal('down')
   stopped = signal(/** @type {string | null} */ (null))
   me = signal(/** @type {{ user: string, name: string } | null} */ (null))
-  /** the name somebody else has, and a free one */
-  taken = signal(/** @type {{ suggest?: string } | null} */ (null))
+  /** the name can't be had: a free one, or why */
+  taken = signal(/** @type {{ suggest?: string, msg?: string } | null} */ (null))
   rooms = signal(/** @type {RoomEntry[]} */ ([]))
   /** the room in view */
   room = signal('lobby')
@@ -211,7 +211,10 @@ export class Chat {
   /** Another name, after somebody else had it. @param {string} name */
   rename(name) {
     this.taken.value = null
-    this.#session.do((client, now) => client.rename(name, now))
+    this.#session.do((client, now) => {
+      client.rename(name, now)
+      client.wake(now) // after a name that can't be anybody's there is no connection
+    })
   }
 
   // What happens
@@ -230,6 +233,10 @@ export class Chat {
         break
       case 'name_taken':
         this.taken.value = notice
+        break
+      case 'hello_refused':
+        if (notice.code === 'bad_field') this.taken.value = notice
+        else this.complaint.value = notice.msg
         break
       case 'refused':
         this.failed.value = [...this.failed.value, { ...notice.entry, code: notice.code, msg: notice.msg }]

@@ -1,10 +1,20 @@
 import { useChat } from '../../model/context.js'
+import { key } from '../../model/identity.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
 
 /** What has to be said of the connection. */
 export function Banner() {
   const state = useChat().state.value
-  const say = /** @type {Record<string, string>} */ (words.value.shell)
-  return html`<p class="banner" role="status">${state && say[state]}</p>`
+  const say = words.value.shell
+  const again = () => {
+    key.value = ''
+    location.reload()
+  }
+  return html`
+    <div class="banner" role="status" data-state=${state}>
+      ${state && html`<span>${/** @type {any} */ (say)[state]}</span>`}
+      ${state?.startsWith('stopped') && html`<button class="button" onClick=${again}>${say.again}</button>`}
+    </div>
+  `
 }

@@ -1,0 +1,33 @@
+import { effect } from '@preact/signals'
+import { ui } from '../../model/ui.js'
+
+/** On a phone, where one pane hides the other, the way back is the browser's: each pane is a step of its history. */
+export function keepHistory() {
+  let due = false
+  const sideOf = () => history.state?.side ?? 'log'
+
+  const settle = () => {
+    due = false
+    const side = ui.side.peek()
+    if (!ui.narrow.peek() || side === sideOf()) return
+    if (side === 'log') history.back()
+    else if (sideOf() === 'log') history.pushState({ side }, '')
+    else history.replaceState({ side }, '')
+  }
+  effect(() => {
+    void ui.side.value
+    // Who goes to a room sets the address after the pane.
+    if (!due) queueMicrotask(settle)
+    due = true
+  })
+  effect(() => {
+    const open = ui.pane.value
+    if (open) ui.side.value = 'pane'
+    else if (ui.side.peek() === 'pane') ui.side.value = 'log'
+  })
+  addEventListener('popstate', () => {
+    if (!ui.narrow.value) return
+    ui.side.value = sideOf()
+    if (sideOf() !== 'pane') ui.pane.value = null
+  })
+}
