@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { HOST } from './host.mjs'
 
 const START = 20_000 // ms until the server has said where it listens
 
@@ -17,7 +18,7 @@ const LIMITS = ['send_per_second', 'commands_per_second', 'guests_per_address']
  * console   keeps its standard input as the operator's
  * lifted    whether nobody is held to a rate
  */
-export async function startDamso({ listen = '127.0.0.1:0', data, console = false, lifted = false, args = [], env } = {}) {
+export async function startDamso({ listen = `${HOST}:0`, data, console = false, lifted = false, args = [], env } = {}) {
   const command = ['serve', ...(data ? ['--data', data] : ['--memory']), '--listen', listen, ...(console ? [] : ['--no-console'])]
   if (lifted) command.push(...LIMITS.flatMap((limit) => ['--set', `limits.${limit}=0`]))
   const child = spawn(process.env.DAMSO_BIN, [...command, ...args], {

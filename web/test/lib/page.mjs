@@ -4,12 +4,14 @@
  * DAMSO_BIN    the server's binary
  * CHROMIUM     the browser, /usr/bin/chromium if not given
  * SCREENSHOTS  a folder that gets pictures of the page
+ * WEB_ADDRESS  lan: pages come from an address of the machine's own network, and are no secure context
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
+import { isLan } from './host.mjs'
 
 const { CHROMIUM = '/usr/bin/chromium', SCREENSHOTS } = process.env
 const ARGS = `--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -32,9 +34,6 @@ export async function closeBrowser() {
   launched = undefined
 }
 
-/** Where a browser finds the pages of a server that says it listens at `url`. */
-export const address = (url) => url
-
 /** A key as the page makes it: who has said hello with it is that user again. */
 export const newKey = () => randomBytes(16).toString('base64url')
 
@@ -54,15 +53,14 @@ export async function openChat(url, { name = '민수', key, context, theme = 'li
   page.complaints = []
   page.foreign = []
   page.wire = [] // frames since the last load: `{at, up, …}` of what went up, and of what came down
-  const base = address(url)
-  page.base = base
+  page.base = url
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') page.complaints.push(message.text())
   })
   page.on('pageerror', (error) => page.complaints.push(String(error.stack ?? error)))
   page.on('request', (request) => {
     const { protocol, origin } = new URL(request.url())
-    if (protocol.startsWith('http') && origin !== new URL(base).origin) page.foreign.push(request.url())
+    if (protocol.startsWith('http') && origin !== new URL(url).origin) page.foreign.push(request.url())
   })
   page.on('websocket', (socket) => {
     const frame = (up) => ({ payload }) => page.wire.push({ at: Date.now(), up, ...JSON.parse(String(payload)) })
@@ -84,7 +82,8 @@ export async function openChat(url, { name = '민수', key, context, theme = 'li
     await page.field.fill(text)
     await page.field.press('Enter')
   }
-  await page.goto(`${base}/${at}`)
+  await page.goto(`${url}/${at}`)
+  assert.equal(await page.evaluate(() => isSecureContext), !isLan)
   if (!key && !context) {
     const asked = page.locator('input[name=name]')
     await asked.fill(name)

@@ -1,4 +1,5 @@
 import { connect, createServer } from 'node:net'
+import { HOST } from './host.mjs'
 
 /** A network between a browser and a server: it can be cut, be deaf for a while, or be slow. */
 export async function proxy(url) {
@@ -45,7 +46,7 @@ export async function proxy(url) {
       if (line.manner === 'hold') from.pause()
     }
   })
-  await new Promise((done) => server.listen(0, '127.0.0.1', done))
-  line.url = `http://127.0.0.1:${server.address().port}`
+  await new Promise((done) => server.listen(0, HOST, done))
+  line.url = `http://${HOST}:${server.address().port}`
   return line
 }
