@@ -97,6 +97,6 @@ export class Enter {
  * While an input method has the key, `key` may be "Process" and `keyCode` 229; `code` still names it.
  * @param {KeyboardEvent} event
  */
-function isEnter({ key, code }) {
+export function isEnter({ key, code }) {
   return key === 'Enter' || code === 'Enter' || code === 'NumpadEnter'
 }

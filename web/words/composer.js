@@ -1,6 +1,70 @@
-const ko = { field: '메시지', hint: (/** @type {string} */ room) => `${room}에 메시지 쓰기`, send: '보내기' }
+const ko = {
+  field: '메시지',
+  hint: (/** @type {string} */ room) => `#${room}에 메시지 쓰기`,
+  hintDirect: (/** @type {string} */ name) => `${name}님에게 메시지 쓰기`,
+  send: '보내기',
+  save: '저장',
+  emoji: '이모지',
+  keys: 'Shift+Enter 줄바꿈 · **굵게** · `코드`',
+  keysSwapped: 'Ctrl+Enter 보내기 · **굵게** · `코드`',
+  replying: (/** @type {string} */ name) => `${name}님에게 답장`,
+  gone: '지워진 메시지',
+  cancelReply: '답장 취소',
+  editing: '메시지 고치는 중',
+  cancelEdit: '고치기 취소',
+  erase: '이 메시지를 지울까요?',
+  yes: '지우기',
+  no: '그대로 두기',
+  left: (/** @type {number} */ n) => `${n}자 남았어요`,
+  over: (/** @type {number} */ n) => `${n}자 넘어서 보낼 수 없어요`,
+  owners: '이 방에서는 방장만 글을 쓸 수 있어요',
+  archived: '보관된 방이라 더는 글을 쓸 수 없어요',
+  muted: '지금은 읽을 수만 있어요. 보내지 못한 글은 그대로 있어요',
+  full: '보낼 글이 너무 많이 기다리고 있어요. 연결된 뒤에 보내 주세요',
+  found: (/** @type {number} */ n) => `${n}개 있어요. 화살표로 고르고 Enter로 넣어요`,
+  everybody: '방에 있는 모두',
+  present: '지금 접속한 모두',
+  online: '접속 중',
+  suggestions: '고르기',
+  somebody: '누군가 쓰고 있어요',
+  writing: (/** @type {string[]} */ names) =>
+    names.length > 2 ? `${names[0]}님 외 ${names.length - 1}명이 쓰고 있어요` : `${names.map((name) => `${name}님`).join(', ')}이 쓰고 있어요`,
+}
 
 /** @type {typeof ko} */
-const en = { field: 'Message', hint: (room) => `Message ${room}`, send: 'Send' }
+const en = {
+  field: 'Message',
+  hint: (room) => `Message #${room}`,
+  hintDirect: (name) => `Message ${name}`,
+  send: 'Send',
+  save: 'Save',
+  emoji: 'Emoji',
+  keys: 'Shift+Enter for a new line · **bold** · `code`',
+  keysSwapped: 'Ctrl+Enter to send · **bold** · `code`',
+  replying: (name) => `Replying to ${name}`,
+  gone: 'deleted message',
+  cancelReply: 'Cancel the reply',
+  editing: 'Editing your message',
+  cancelEdit: 'Cancel editing',
+  erase: 'Delete this message?',
+  yes: 'Delete',
+  no: 'Keep it',
+  left: (n) => `${n} characters left`,
+  over: (n) => `${n} characters too long to send`,
+  owners: 'Only owners can post in this room',
+  archived: 'This room is archived; it can only be read',
+  muted: 'You can only read for now. What wasn’t sent is kept',
+  full: 'Too many messages are waiting. Send this one once you are connected',
+  found: (n) => `${n} found. Arrows to choose, Enter to insert`,
+  everybody: 'everybody in this room',
+  present: 'everybody online now',
+  online: 'online',
+  suggestions: 'Suggestions',
+  somebody: 'Somebody is typing',
+  writing: (names) =>
+    names.length > 2
+      ? `${names[0]} and ${names.length - 1} others are typing`
+      : `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} typing`,
+}
 
 export default { ko, en }

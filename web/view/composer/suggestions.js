@@ -1,0 +1,127 @@
+import { computed, signal } from '@preact/signals'
+import { answering, asked, call } from '../../lib/complete.js'
+import { replace } from './text.js'
+
+/** @typedef {{ key: string, sign: string, label: string, note: string, put: string, online?: boolean }} Suggestion */
+
+const EVERYBODY = [
+  { user: '@here', name: 'here' },
+  { user: '@room', name: 'room' },
+]
+
+/** Whom an `@`, or what a `:` before the caret may mean; one for each field. */
+export class Suggestions {
+  /** what is asked for; null: nothing, or it was closed */
+  asked = signal(/** @type {import('../../lib/complete.js').Asked | null} */ (null))
+  active = signal(0)
+  items = computed(() => this.#find())
+  activeId = computed(() => (this.items.value.length ? `${this.id}-${this.active.value}` : undefined))
+
+  #chat
+  #room
+  #closedAt = -1
+  #held = '' // the arrow that went down and has already moved
+
+  /**
+   * @param {import('../../model/chat.js').Chat} chat
+   * @param {string} room
+   * @param {string} id of the list's element
+   */
+  constructor(chat, room, id) {
+    this.#chat = chat
+    this.#room = room
+    this.id = id
+  }
+
+  get isOpen() {
+    return this.items.peek().length > 0
+  }
+
+  /** Whether choosing would change anything; else Enter is no choice. @param {HTMLTextAreaElement} field */
+  offers(field) {
+    const [item, ...others] = this.items.peek()
+    const { at = 0 } = this.asked.peek() ?? {}
+    return !!item && (others.length > 0 || field.value.slice(at, field.selectionStart) !== item.put.trim())
+  }
+
+  /** The text or the caret has changed. @param {HTMLTextAreaElement} field */
+  look({ value, selectionStart, selectionEnd }) {
+    const found = selectionStart === selectionEnd ? asked(value, selectionStart) : null
+    if (found?.at !== this.#closedAt) this.#closedAt = -1
+    const old = this.asked.peek()
+    if (old?.at === found?.at && old?.query === found?.query) return
+    this.active.value = 0
+    this.asked.value = this.#closedAt < 0 ? found : null
+  }
+
+  close() {
+    this.#closedAt = this.asked.peek()?.at ?? -1
+    this.asked.value = null
+  }
+
+  /**
+   * A key went down or up in the field. While a syllable is composed an arrow comes once as the input method's and, on
+   * some systems, a second time as itself.
+   * @param {KeyboardEvent} event
+   * @returns {'moved' | 'choose' | 'closed' | undefined}
+   */
+  key({ type, key, code, repeat, keyCode }) {
+    if (type === 'keyup') this.#held = ''
+    if (type !== 'keydown' || !this.isOpen) return
+    const name = key === 'Process' || key === 'Unidentified' ? code : key
+    if (name === 'Tab') return 'choose'
+    if (name === 'Escape') {
+      this.close()
+      return 'closed'
+    }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[name]
+    if (!step) return
+    const again = this.#held === name && !repeat
+    this.#held = keyCode === 229 ? name : ''
+    const { length } = this.items.peek()
+    if (!again) this.active.value = (this.active.peek() + step + length) % length
+    return 'moved'
+  }
+
+  /** Puts a suggestion in the place of what asked for it. @param {HTMLTextAreaElement} field @param {number} [n] */
+  choose(field, n = this.active.peek()) {
+    const { at } = this.asked.peek() ?? {}
+    const item = this.items.peek()[n]
+    if (at === undefined || !item) return
+    replace(field, at, field.selectionStart, item.put)
+    this.#closedAt = at
+    this.asked.value = null
+  }
+
+  /** @returns {Suggestion[]} */
+  #find() {
+    const found = this.asked.value
+    return found ? this.#people(found.query) : []
+  }
+
+  /** @param {string} query @returns {Suggestion[]} */
+  #people(query) {
+    const chat = this.#chat
+    const { messages } = chat.timeline(this.#room).peek()
+    const spoke = new Map(messages.map(({ by, m }) => [by, m]))
+    // Everybody is in the lobby without being listed; who spoke is known.
+    const known = new Map(messages.map(({ by, name }) => [by, name]))
+    for (const { user, name } of chat.detail(this.#room).value?.members ?? []) known.set(user, name)
+    const online = chat.online.peek()
+    const me = chat.me.peek()?.user
+    const entry = chat.entry(this.#room)
+    const all = entry?.role === 'owner' || entry?.kind === 'direct' ? EVERYBODY : []
+    const people = [...known].filter(([user]) => user !== me)
+    return [
+      ...answering(query, people.map(([user, name]) => ({ user, name, online: online.has(user), spoke: spoke.get(user) }))),
+      ...answering(query, all.map((each) => ({ ...each, online: false }))),
+    ].map(({ user, name, online }) => ({
+      key: user,
+      sign: user[0] === '@' ? '@' : [...name][0],
+      label: name,
+      note: user === '@room' ? 'everybody' : user === '@here' ? 'present' : online ? 'online' : '',
+      put: call(name),
+      online,
+    }))
+  }
+}
