@@ -171,9 +171,13 @@ export class Chat {
    * @returns {Promise<boolean>} whether there is more on that side
    */
   page(room, anchor) {
-    return new Promise((done, fail) => {
+    const asked = new Promise((done, fail) => {
       this.#pages.push({ room, anchor: JSON.stringify(anchor), done, fail })
       this.#session.do((client, now) => client.history(room, anchor, PAGE, now))
+    })
+    return asked.then((more) => {
+      this.#settle() // who asked looks at the timeline
+      return more
     })
   }
 
