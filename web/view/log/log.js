@@ -1,25 +1,46 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
+import { Jumps } from './jumps.js'
+import { onKey } from './keys.js'
+import { Reader } from './reader.js'
+import { Rows } from './rows.js'
+import { Scroll } from './scroll.js'
 
 /** The conversation of the room in view. */
 export function Log() {
+  const room = useChat().room.value
+  return html`<${Conversation} key=${room} room=${room} />`
+}
+
+/** @param {{ room: string }} props */
+function Conversation({ room }) {
   const chat = useChat()
-  const room = chat.room.value
-  const timeline = chat.timeline(room).value
+  const [reader] = useState(() => new Reader(chat, room))
   const box = useRef(/** @type {HTMLElement | null} */ (null))
-  const say = words.value.log
-  useEffect(() => {
-    if (box.current) box.current.scrollTop = box.current.scrollHeight
-    chat.read(room, timeline.last)
-  }, [timeline])
+  useLayoutEffect(() => {
+    if (!box.current) return
+    return reader.start(new Scroll(box.current, /** @type {HTMLElement} */ (box.current.firstElementChild), (...far) => reader.scrolled(...far)))
+  }, [])
+  const row = (/** @type {Event} */ { target }) => /** @type {Element} */ (target).closest('article')
   return html`
-    <div class="log" role="log" aria-live="off" aria-label=${say.log} tabindex="0" ref=${box}>
-      ${timeline.messages.map(
-        (message) => html`<article key=${message.m}><b>${message.name}</b> <p>${message.text ?? say.deleted}</p></article>`,
-      )}
-      ${chat.outbox.value.map((entry) => entry.room === room && entry.send && html`<article class="pending"><p>${entry.send.text}</p></article>`)}
-    </div>
+    <section class="log-frame">
+      <div
+        class="log"
+        role="log"
+        aria-live="off"
+        aria-label=${words.value.log.log}
+        ref=${box}
+        onPointerOver=${(/** @type {Event} */ event) => reader.point(Number(row(event)?.dataset.m ?? 0))}
+        onPointerLeave=${() => reader.point(0)}
+        onFocusIn=${(/** @type {Event} */ event) => reader.focus(row(event))}
+        onKeyDown=${(/** @type {KeyboardEvent} */ event) => onKey(event, reader)}
+      >
+        <${Rows} reader=${reader} />
+      </div>
+      <${Jumps} reader=${reader} />
+      <p class="heard" aria-live="polite">${reader.said}</p>
+    </section>
   `
 }
