@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
 import { ui } from '../../model/ui.js'
+import { watch } from '../../model/watching.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
@@ -22,7 +23,8 @@ export default function Members({ room }) {
   const isCrowd = members.length > WATCHED_MAX
   const watched = isCrowd ? '' : members.map(({ user }) => user).sort().join()
   useEffect(() => {
-    if (watched) chat.watch(watched.split(','))
+    watch(chat, Members, watched ? watched.split(',') : [])
+    return () => watch(chat, Members, [])
   }, [watched])
   if (!detail || !entry) return html`<p class="hint">${say.loading}</p>`
 

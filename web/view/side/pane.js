@@ -12,10 +12,7 @@ const LOAD = /** @type {Record<string, () => Promise<{ default: import('preact')
   settings: () => import('./settings.js'),
 })
 
-function close() {
-  ui.pane.value = null
-  ui.side.value = 'log'
-}
+const close = () => void (ui.pane.value = null)
 
 const keys = (/** @type {KeyboardEvent} */ event) => {
   if (event.key !== 'Escape' || event.isComposing || event.keyCode === 229) return
@@ -36,17 +33,20 @@ export function Pane() {
     const before = /** @type {HTMLElement | null} */ (document.activeElement)
     return () => void (document.activeElement === document.body && before?.focus())
   }, [name])
+  // On a phone the conversation takes the pane's place.
+  const isHidden = ui.narrow.value && ui.side.value !== 'pane'
+  useEffect(() => void (isHidden && close()), [isHidden])
   const shown = name && pane.of === name
   useEffect(() => void (shown && !frame.current?.contains(document.activeElement) && frame.current?.focus()), [shown, name])
   return (
     shown &&
     html`
       <aside class="pane" aria-label=${say[name]} tabindex="-1" ref=${frame} onKeyDown=${keys}>
-        <header>
+        <header class="pane-head">
           <h2>${say[name]}</h2>
-          <button class="icon-button" aria-label=${say.close} title=${say.close} onClick=${close}><${Icon} name="close" /></button>
+          <button class="icon-button" aria-label=${words.value.shell.close} onClick=${close}><${Icon} name="close" /></button>
         </header>
-        <${pane.view} key=${room} room=${room} />
+        <div class="pane-body"><${pane.view} key=${room} room=${room} /></div>
       </aside>
     `
   )

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { score } from '../../lib/hangul.js'
 import { ui } from '../../model/ui.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
@@ -22,10 +23,9 @@ export function People({ groups, count, row }) {
   const say = words.value.side
   const [query, setQuery] = useState('')
   const all = groups.reduce((sum, { people }) => sum + people.length, 0)
-  const wanted = query.trim().toLowerCase()
   let room = SHOWN_MAX
   const shown = groups.map(({ name, people }) => {
-    const found = wanted ? people.filter((person) => person.name.toLowerCase().includes(wanted)) : people
+    const found = query.trim() ? people.filter((person) => score(query, person.name)) : people
     const rows = found.slice(0, room)
     room -= rows.length
     return { name, found, rows }
