@@ -50,6 +50,7 @@ export const newKey = () => randomBytes(16).toString('base64url')
 export async function openChat(url, { name = '민수', key, context, theme = 'light', at = '', init, ready = true, ...options } = {}) {
   const own = context ?? (await (await theBrowser()).newContext({ locale: 'ko-KR', colorScheme: theme, ...DESKTOP, ...options }))
   const page = await own.newPage()
+  page.setDefaultTimeout(SOON)
   page.complaints = []
   page.foreign = []
   page.wire = [] // frames since the last load: `{at, up, …}` of what went up, and of what came down
@@ -84,12 +85,17 @@ export async function openChat(url, { name = '민수', key, context, theme = 'li
   }
   await page.goto(`${url}/${at}`)
   assert.equal(await page.evaluate(() => isSecureContext), !isLan)
-  if (!key && !context) {
-    const asked = page.locator('input[name=name]')
-    await asked.fill(name)
-    await asked.press('Enter')
+  try {
+    if (!key && !context) {
+      const asked = page.locator('input[name=name]')
+      await asked.fill(name)
+      await asked.press('Enter')
+    }
+    if (ready) await entered(page)
+  } catch (error) {
+    error.message += `\n${page.complaints.join('\n')}`
+    throw error
   }
-  if (ready) await entered(page)
   return page
 }
 
