@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startDamso } from '../lib/damso.mjs'
 import { startFirefox } from '../lib/firefox.mjs'
-import { address, arrives, closeBrowser, openChat, until } from '../lib/page.mjs'
+import { arrives, closeBrowser, openChat, reading, until } from '../lib/page.mjs'
 
 let damso
 let firefox
@@ -14,7 +14,7 @@ before(async () => {
   damso = await startDamso({ lifted: true })
   firefox = await startFirefox()
   other = await openChat(damso.url, { name: 'Ada', locale: 'en-GB' })
-  page = await firefox.open(address(damso.url))
+  page = await firefox.open(damso.url)
 })
 
 after(async () => {
@@ -26,7 +26,7 @@ const has = (selector, text = '') =>
     () => page.ask(`[...document.querySelectorAll(${JSON.stringify(selector)})].some((node) => node.innerText.includes(${JSON.stringify(text)}))`),
     `${selector} with “${text}”`,
   )
-const texts = () => page.ask(`[...document.querySelectorAll('[role=log] article .text')].map((node) => node.innerText.trim())`)
+const texts = () => page.ask(`(${reading})()`)
 const field = () => page.ask(`document.querySelector('.composer textarea').focus()`)
 const say = async (text) => {
   await field()

@@ -16,25 +16,28 @@ const LIMITS = ['send_per_second', 'commands_per_second', 'guests_per_address']
  * listen    ADDRESS:PORT; to start one again where another was, give its `host`
  * data      a folder, as of `withFolder`; without one nothing is kept
  * console   keeps its standard input as the operator's
+ * terminal  the same, and it is a terminal, on which the operator also sees what others say
  * lifted    whether nobody is held to a rate
  */
-export async function startDamso({ listen = `${HOST}:0`, data, console = false, lifted = false, args = [], env } = {}) {
-  const command = ['serve', ...(data ? ['--data', data] : ['--memory']), '--listen', listen, ...(console ? [] : ['--no-console'])]
+export async function startDamso({ listen = `${HOST}:0`, data, console = false, terminal = false, lifted = false, args = [], env } = {}) {
+  const command = ['serve', ...(data ? ['--data', data] : ['--memory']), '--listen', listen, ...(console || terminal ? [] : ['--no-console'])]
   if (lifted) command.push(...LIMITS.flatMap((limit) => ['--set', `limits.${limit}=0`]))
-  const child = spawn(process.env.DAMSO_BIN, [...command, ...args], {
+  const [program, ...words] = [process.env.DAMSO_BIN, ...command, ...args]
+  const inTerminal = ['-qfec', `stty -echo; exec ${[program, ...words].map((word) => `'${word}'`).join(' ')}`, '/dev/null']
+  const child = spawn(...(terminal ? ['script', inTerminal] : [program, words]), {
     cwd: tmpdir(),
     env: { ...process.env, ...env },
-    stdio: [console ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    stdio: [console || terminal ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
-  let said = ''
-  child.stderr.on('data', (data) => (said += data))
+  const said = []
+  createInterface(child.stderr).on('line', (line) => said.push(line))
   const url = await new Promise((resolve, reject) => {
-    const fail = (why) => reject(new Error(`the server ${why}; it said: ${said}`))
+    const fail = (why) => reject(new Error(`the server ${why}; it said: ${said.join('\n')}`))
     const deadline = setTimeout(() => fail('did not say where it listens'), START)
     child.once('error', (error) => fail(error.message))
     child.once('exit', (code, signal) => fail(`ended with ${code ?? signal}`))
     createInterface(child.stdout).on('line', (line) => {
-      said += `${line}\n`
+      said.push(line)
       const found = /^damso listening on (http:\/\/\S+?)\/?$/.exec(line)
       if (!found) return
       clearTimeout(deadline)
@@ -44,6 +47,8 @@ export async function startDamso({ listen = `${HOST}:0`, data, console = false, 
   return {
     url,
     host: new URL(url).host,
+    /** what it printed, line by line */
+    said,
     /** A line typed at the operator's console. */
     type: (line) => child.stdin.write(`${line}\n`),
     async stop(signal = 'SIGTERM') {

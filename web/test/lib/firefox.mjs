@@ -30,7 +30,7 @@ export const KEYS = { Enter: '\uE007', Escape: '\uE00C', ArrowUp: '\uE013', Arro
 export async function startFirefox({ languages = 'ko-KR, ko' } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'damso-firefox-'))
   const prefs = Object.entries({ ...PREFS, 'intl.accept_languages': languages })
-  await writeFile(join(profile, 'user.js'), prefs.map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)})`).join('\n'))
+  await writeFile(join(profile, 'user.js'), prefs.map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`).join('\n'))
   const child = spawn(FIREFOX, ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port', '0'], { stdio: ['ignore', 'ignore', 'pipe'] })
   const ended = once(child, 'exit')
   const end = async () => {

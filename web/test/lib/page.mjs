@@ -140,9 +140,11 @@ export async function until(holds, what = holds, within = SOON) {
 
 export const quiet = (ms = 400) => new Promise((done) => setTimeout(done, ms))
 
-/** The messages on screen, in order, each as it reads. */
-export const texts = (page) =>
-  page.log.evaluate((log) => [...log.querySelectorAll('article')].map((article) => (article.querySelector('.text') ?? article.querySelector('p') ?? article).innerText.trim()))
+/** Runs in the page: the messages on screen, in order, each as it reads. */
+export const reading = () =>
+  [...document.querySelectorAll('[role=log] article')].map((article) => (article.querySelector('.text') ?? article.querySelector('p') ?? article).innerText.trim())
+
+export const texts = (page) => page.evaluate(reading)
 
 export const arrives = (page, text) => until(async () => (await texts(page)).includes(text), `“${text}” is on screen`)
 
