@@ -4,11 +4,10 @@ import composer from '../words/composer.js'
 import find from '../words/find.js'
 import log from '../words/log.js'
 import shell from '../words/shell.js'
-import side from '../words/side.js'
 
 const all = {
-  ko: { composer: composer.ko, find: find.ko, log: log.ko, shell: shell.ko, side: side.ko },
-  en: { composer: composer.en, find: find.en, log: log.en, shell: shell.en, side: side.en },
+  ko: { composer: composer.ko, find: find.ko, log: log.ko, shell: shell.ko },
+  en: { composer: composer.en, find: find.en, log: log.en, shell: shell.en },
 }
 
 /** The page's sentences in the reader's language. */

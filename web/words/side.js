@@ -1,10 +1,6 @@
 /** @import { Problem } from '../types' */
 
 const ko = {
-  members: '함께하는 사람',
-  pins: '고정한 메시지',
-  settings: '방 설정',
-  search: '찾기',
   loading: '불러오고 있어요.',
   cancel: '그만두기',
 
@@ -75,10 +71,6 @@ const ko = {
 
 /** @type {typeof ko} */
 const en = {
-  members: 'People',
-  pins: 'Pinned messages',
-  settings: 'Room settings',
-  search: 'Search',
   loading: 'Loading.',
   cancel: 'Cancel',
 

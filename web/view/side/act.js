@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
+import { sentences } from './sentences.js'
 
 /** @import { Problem } from '../../types' */
 
@@ -19,5 +19,5 @@ export function useAct() {
     setBusy(false)
     return !why
   }
-  return { run, busy, problem: refusal && html`<p class="error" role="alert">${words.value.side.refused(refusal)}</p>` }
+  return { run, busy, problem: refusal && html`<p class="error" role="alert">${sentences.value.refused(refusal)}</p>` }
 }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { useAct } from './act.js'
+import { sentences } from './sentences.js'
 
 /**
  * A button for what can't be undone: it asks first, in its own place.
@@ -17,7 +17,7 @@ export function Ask({ label, question, act }) {
       <p>${question}</p>
       ${problem}
       <button type="button" class="button danger primary" disabled=${busy} onClick=${sure} ref=${focus}>${label}</button>
-      <button type="button" class="button quiet" onClick=${() => setAsks(false)}>${words.value.side.cancel}</button>
+      <button type="button" class="button quiet" onClick=${() => setAsks(false)}>${sentences.value.cancel}</button>
     </div>
   `
 }

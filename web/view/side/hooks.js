@@ -1,15 +1,15 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { useAct } from './act.js'
 import { Ask } from './ask.js'
 import { Once } from './once.js'
+import { sentences } from './sentences.js'
 
 /** A room's webhooks. @param {{ room: string }} props */
 export function Hooks({ room }) {
   const chat = useChat()
-  const say = words.value.side
+  const say = sentences.value
   const { run, busy, problem } = useAct()
   const [hooks, setHooks] = useState(/** @type {{ id: string, name: string }[]} */ ([]))
   const [url, setUrl] = useState('')

@@ -1,17 +1,17 @@
 import { useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
 import { ui } from '../../model/ui.js'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { useAct } from './act.js'
 import { People, ordered } from './people.js'
+import { sentences } from './sentences.js'
 
 /** @import { Member } from '../../types' */
 
 /** Those of the lobby who could come too. @param {{ room: string, members: Member[] }} props */
 export function Invite({ room, members }) {
   const chat = useChat()
-  const say = words.value.side
+  const say = sentences.value
   const { run, problem } = useAct()
   const [asked, setAsked] = useState(/** @type {string[]} */ ([]))
   const lobby = chat.detail('lobby').value

@@ -2,19 +2,19 @@ import { useEffect, useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
 import { ui } from '../../model/ui.js'
 import { watch } from '../../model/watching.js'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
 import { Invite } from './invite.js'
 import { People, ordered } from './people.js'
 import { Person } from './person.js'
+import { sentences } from './sentences.js'
 
 const WATCHED_MAX = 200 // as many as the server tells of
 
 /** Who is in the room. @param {{ room: string }} props */
 export default function Members({ room }) {
   const chat = useChat()
-  const say = words.value.side
+  const say = sentences.value
   const [invites, setInvites] = useState(false)
   const entry = chat.entry(room)
   const detail = chat.detail(room).value

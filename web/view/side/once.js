@@ -1,22 +1,20 @@
-import { useRef, useState } from 'preact/hooks'
-import { words } from '../../model/words.js'
+import { useState } from 'preact/hooks'
+import { copy } from '../copy.js'
 import { html } from '../html.js'
+import { sentences } from './sentences.js'
 
 /** An address that is shown once. @param {{ url: string }} props */
 export function Once({ url }) {
-  const say = words.value.side
-  const field = useRef(/** @type {HTMLInputElement | null} */ (null))
+  const say = sentences.value
   const [copied, setCopied] = useState(false)
-  const copy = () => {
-    field.current?.select()
-    // The clipboard of today is for secure contexts, and this page is used without one.
-    setCopied(document.execCommand('copy'))
-  }
+  const take = () => copy(url).then(() => setCopied(true))
   return html`
     <div class="card" role="status">
       <p>${say.hookOnce}</p>
-      <input class="input" readonly aria-label=${say.hooks} value=${url} ref=${field} onFocus=${() => field.current?.select()} />
-      <button class="button" type="button" onClick=${copy}>${copied ? say.copied : say.copy}</button>
+      <input class="input" readonly aria-label=${say.hooks} value=${url} onFocus=${select} />
+      <button class="button" type="button" onClick=${take}>${copied ? say.copied : say.copy}</button>
     </div>
   `
 }
+
+const select = (/** @type {FocusEvent} */ { target }) => /** @type {HTMLInputElement} */ (target).select()

@@ -24,7 +24,7 @@ const keys = (/** @type {KeyboardEvent} */ event) => {
 export function Pane() {
   const room = useChat().room.value
   const name = ui.pane.value
-  const say = words.value.side
+  const say = words.value.shell
   const [pane, setPane] = useState(/** @type {{ of?: string, view?: any }} */ ({}))
   const frame = useRef(/** @type {HTMLElement | null} */ (null))
   useEffect(() => {
@@ -36,15 +36,16 @@ export function Pane() {
   // On a phone the conversation takes the pane's place.
   const isHidden = ui.narrow.value && ui.side.value !== 'pane'
   useEffect(() => void (isHidden && close()), [isHidden])
+  const title = name === 'settings' ? say.roomSettings : name && say[name]
   const shown = name && pane.of === name
   useEffect(() => void (shown && !frame.current?.contains(document.activeElement) && frame.current?.focus()), [shown, name])
   return (
     shown &&
     html`
-      <aside class="pane" aria-label=${say[name]} tabindex="-1" ref=${frame} onKeyDown=${keys}>
+      <aside class="pane" aria-label=${title} tabindex="-1" ref=${frame} onKeyDown=${keys}>
         <header class="pane-head">
-          <h2>${say[name]}</h2>
-          <button class="icon-button" aria-label=${words.value.shell.close} onClick=${close}><${Icon} name="close" /></button>
+          <h2>${title}</h2>
+          <button class="icon-button" aria-label=${say.close} onClick=${close}><${Icon} name="close" /></button>
         </header>
         <div class="pane-body"><${pane.view} key=${room} room=${room} /></div>
       </aside>

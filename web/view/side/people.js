@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks'
 import { score } from '../../lib/hangul.js'
 import { ui } from '../../model/ui.js'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
+import { sentences } from './sentences.js'
 
 /** @import { Member } from '../../types' */
 
@@ -20,7 +20,7 @@ export function ordered(members) {
  * @param {{ groups: { name: string, people: Member[] }[], count(n: number): string, row(member: Member): unknown }} props
  */
 export function People({ groups, count, row }) {
-  const say = words.value.side
+  const say = sentences.value
   const [query, setQuery] = useState('')
   const all = groups.reduce((sum, { people }) => sum + people.length, 0)
   let room = SHOWN_MAX

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
 import { ui } from '../../model/ui.js'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { useAct } from './act.js'
 import { Ask } from './ask.js'
+import { sentences } from './sentences.js'
 
 /** @import { Detail, Member } from '../../types' */
 
@@ -14,7 +14,7 @@ import { Ask } from './ask.js'
  */
 export function Person({ member, room, detail, online }) {
   const chat = useChat()
-  const say = words.value.side
+  const say = sentences.value
   const [open, setOpen] = useState(false)
   const { run, busy, problem } = useAct()
   const { user, name, role } = member

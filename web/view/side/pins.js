@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
 import { ui } from '../../model/ui.js'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { useAct } from './act.js'
 import { Pin } from './pin.js'
+import { sentences } from './sentences.js'
 
 /** @import { Message } from '../../types' */
 
@@ -13,7 +13,7 @@ const SOON = 100 // ms, in which several changes are one
 /** The messages put up for all to see, the newest first. @param {{ room: string }} props */
 export default function Pins({ room }) {
   const chat = useChat()
-  const say = words.value.side
+  const say = sentences.value
   const [pins, setPins] = useState(/** @type {Message[] | null} */ (null))
   const { run, problem } = useAct()
   useEffect(() => {

@@ -1,16 +1,16 @@
 import { useChat } from '../../model/context.js'
 import { ui } from '../../model/ui.js'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { useAct } from './act.js'
 import { Ask } from './ask.js'
 import { Hooks } from './hooks.js'
 import { Shape } from './shape.js'
+import { sentences } from './sentences.js'
 
 /** What the room is, and for its owners what can be made of it. @param {{ room: string }} props */
 export default function Settings({ room }) {
   const chat = useChat()
-  const say = words.value.side
+  const say = sentences.value
   const { run, busy, problem } = useAct()
   const entry = chat.entry(room)
   const detail = chat.detail(room).value

@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { useAct } from './act.js'
+import { sentences } from './sentences.js'
 
 /** @import { Detail, RoomEntry } from '../../types' */
 
@@ -12,7 +12,7 @@ import { useAct } from './act.js'
  */
 export function Shape({ room, entry, detail, owns }) {
   const chat = useChat()
-  const say = words.value.side
+  const say = sentences.value
   const { run, busy, problem } = useAct()
   const [saved, setSaved] = useState(false)
   const now = /** @type {Record<string, string>} */ ({ name: entry.name ?? '', topic: detail.topic, post: entry.post })
