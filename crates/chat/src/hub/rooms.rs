@@ -4,13 +4,15 @@ use super::{
     Admitted, Answer, Hub, Mode, Opened, Output, Part, RoomDetails, RoomEntry, SessionId, Wanted,
 };
 use crate::command::Author;
-use crate::event::Member;
 use crate::permission;
 use crate::refusal::Refusal;
 use crate::state::{Kind, Room, State};
 use damso_protocol::{RoomId, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Everybody is in the lobby: so many of them are told, who is online before the others.
+const LOBBY_MEMBERS_TOLD: usize = 1_000;
 
 /// So many rooms that the asker isn't in are told of.
 const OTHERS_MAX: usize = 500;
@@ -221,10 +223,20 @@ impl Hub {
         let entry = self.room_entry(user, id).ok_or(Refusal::NotFound)?;
         let name =
             |user: &UserId| self.state.user(user).map(|user| user.name.clone()).unwrap_or_default();
-        let members = room.members.iter();
-        let mut members: Vec<(UserId, Arc<str>, Member)> =
-            members.map(|(user, member)| (user.clone(), name(user), member.role)).collect();
-        members.sort_by(|a, b| a.0.cmp(&b.0));
+        let known = self.state.users().filter(|_| room.is_lobby).map(|(user, _)| user);
+        let mut users: Vec<&UserId> = room.members.keys().chain(known).collect();
+        users.sort_unstable();
+        users.dedup();
+        if room.is_lobby {
+            users.sort_by_key(|user| self.presence.connections(user) == 0);
+            users.truncate(LOBBY_MEMBERS_TOLD);
+            users.sort_unstable();
+        }
+        let member = |user: &UserId| {
+            let role = self.state.membership(id, user)?.role;
+            Some((user.clone(), name(user), role))
+        };
+        let members = users.into_iter().filter_map(member).collect();
         Ok(RoomDetails { entry, members })
     }
 }

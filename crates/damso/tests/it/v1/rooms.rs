@@ -58,6 +58,9 @@ fn a_public_room_is_made_found_joined_and_left(engine: Engine) {
     let (_, details) = http(server.address, "b", "GET", &format!("{ROOMS}/{room}"), &Value::Null);
     assert_eq!(details["members"].as_array().unwrap().len(), 2);
     assert_eq!(details["members"][0]["role"], "owner");
+    let (_, lobby) = http(server.address, "b", "GET", &format!("{ROOMS}/lobby"), &Value::Null);
+    let names: Vec<_> = lobby["members"].as_array().unwrap().iter().map(|m| &m["name"]).collect();
+    assert_eq!(names, ["a", "b"], "everybody is in the lobby");
 
     assert_eq!(member(&server, "b", "DELETE", &room, &b), 204);
     let left = b.find(|message| {
