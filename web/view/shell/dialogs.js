@@ -3,7 +3,9 @@ import { ui } from '../../model/ui.js'
 import { html } from '../html.js'
 
 /** Dialogs are loaded when they are first opened. Each module's default export is the dialog's content. */
-const LOAD = /** @type {Record<string, () => Promise<{ default: import('preact').ComponentType<any> }>>} */ ({})
+const LOAD = /** @type {Record<string, () => Promise<{ default: import('preact').ComponentType<any> }>>} */ ({
+  switcher: () => import('../find/switcher.js'),
+})
 
 /** The dialog that is open. */
 export function Dialogs() {
