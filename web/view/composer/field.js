@@ -88,7 +88,7 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
       enterkeyhint=${ui.enterSends.value ? 'send' : 'enter'}
       aria-label=${label}
       aria-autocomplete="list"
-      aria-controls=${list.id}
+      aria-controls=${list.shownId}
       aria-activedescendant=${list.activeId}
       placeholder=${hint}
       onInput=${input}

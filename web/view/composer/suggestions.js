@@ -15,6 +15,7 @@ export class Suggestions {
   asked = signal(/** @type {import('../../lib/complete.js').Asked | null} */ (null))
   active = signal(0)
   items = computed(() => this.#find())
+  shownId = computed(() => (this.items.value.length ? this.id : undefined))
   activeId = computed(() => (this.items.value.length ? `${this.id}-${this.active.value}` : undefined))
 
   #chat
