@@ -177,11 +177,14 @@ impl Rows for Memory {
         let Some(kept) = self.past.rooms.get(&ask.room) else {
             return Ok(Page { asof, first, ..Page::default() });
         };
-        let seen = kept.messages(first, ask.head);
+        let seen = match ask.part {
+            Part::Pinned => kept.pinned(first, ask.head),
+            _ => kept.messages(first, ask.head),
+        };
         // The place that parts what is above from what is below, as an index of `seen`.
         let place = |m: u64| seen.partition_point(|seq| *seq < m);
         let (below, above) = match ask.part {
-            Part::Newest => (seen.len(), seen.len()),
+            Part::Newest | Part::Pinned => (seen.len(), seen.len()),
             Part::Before(m) => (place(m), seen.len()),
             Part::After(m) => (0, place(m.saturating_add(1))),
             Part::Around(m) => (place(m), place(m)),

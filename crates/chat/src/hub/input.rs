@@ -185,6 +185,8 @@ pub enum Part {
     Around(u64),
     /// The first one at or after this time (ms since 1970), and those around it.
     At(u64),
+    /// The newest of those that are pinned.
+    Pinned,
 }
 
 /// Whom the operator means.

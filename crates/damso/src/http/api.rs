@@ -53,6 +53,7 @@ pub fn router(desk: Arc<Desk>, limits: &Limits) -> Router {
         .routes(routes!(messages::forget))
         .routes(routes!(messages::react, messages::unreact))
         .routes(routes!(messages::pin, messages::unpin))
+        .routes(routes!(messages::pins))
         .routes(routes!(hooks::post))
         .routes(routes!(hooks::list, hooks::create))
         .routes(routes!(hooks::revoke))

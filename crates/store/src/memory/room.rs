@@ -119,6 +119,15 @@ impl Kept {
         self.messages.range(from..to).copied().collect()
     }
 
+    /// The pinned messages from `first` to `last`.
+    pub(super) fn pinned(&self, first: u64, last: u64) -> Vec<u64> {
+        let pinned = self.changed.iter().filter(|(_, current)| current.pinned);
+        let mut pinned: Vec<u64> = pinned.map(|(m, _)| *m).collect();
+        pinned.retain(|m| (first..=last).contains(m));
+        pinned.sort_unstable();
+        pinned
+    }
+
     /// The messages from `first` to `last` with places before `end` in the whole log, newest first:
     /// place and `seq` of each.
     pub(super) fn newest(

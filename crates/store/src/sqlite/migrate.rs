@@ -18,6 +18,8 @@ CREATE TABLE hook (
     name TEXT NOT NULL,
     key BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX pinned ON current (room, m)
+    WHERE instr(record, x'2270696e6e6564223a74727565') > 0;
 "];
 
 /// What was done to an older database.

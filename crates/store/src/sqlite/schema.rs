@@ -17,7 +17,8 @@ pub(super) const FORMAT: i64 = 2;
 /// same however many reactions lie between. What concerns the whole site stands under the room ''.
 ///
 /// - `nonce`: what authors called their commands, for ever. The fingerprint outlives the text.
-/// - `current`: what has changed of a message; most messages have none.
+/// - `current`: what has changed of a message; most messages have none. The index `pinned` has those
+///   whose record says `"pinned":true`: a text can't, since the quotes in it are escaped.
 /// - `reading`: how far users have read, and which unread messages call them. What their own
 ///   messages say about it is put in now and then: up to the position `meta.readings`.
 /// - `hook`: the webhooks by which programs write into a room; one without a key was revoked, and
@@ -62,6 +63,8 @@ CREATE TABLE current (
     record BLOB NOT NULL,
     PRIMARY KEY (room, m)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX pinned ON current (room, m)
+    WHERE instr(record, x'2270696e6e6564223a74727565') > 0;
 CREATE TABLE room (
     id TEXT PRIMARY KEY,
     head INTEGER NOT NULL,

@@ -87,6 +87,15 @@ pub async fn page(
     if !(1..=PAGE_MESSAGES_MAX).contains(&limit) {
         return Err(bad("limit"));
     }
+    read_page(&asker, room, part, limit).await
+}
+
+async fn read_page(
+    asker: &Asker,
+    room: RoomId,
+    part: Part,
+    limit: u32,
+) -> Result<Response, Problem> {
     let request = Request::History { room, part, limit: limit as usize };
     match asker.ask(request).await? {
         Told::Page(page) => {
@@ -95,6 +104,15 @@ pub async fn page(
         }
         _ => Err(Problem::internal()),
     }
+}
+
+/// The pinned messages, in the order in which they were said: the 100 newest, if there are more.
+#[utoipa::path(
+    get, path = "/rooms/{room}/pins", tag = "messages", params(InRoom),
+    responses((status = 200, body = schema::Page)),
+)]
+pub async fn pins(asker: Asker, At(InRoom { room }): At<InRoom>) -> Result<Response, Problem> {
+    read_page(&asker, room, Part::Pinned, PAGE_MESSAGES_MAX).await
 }
 
 /// One message.

@@ -1,7 +1,7 @@
 //! HTTP's own: what it says of itself, and messages as the socket has them.
 
-use super::chat;
 use super::peer::{Peer, http, request};
+use super::{Data, chat};
 use crate::client::Client;
 use crate::server::Engine;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ both_engines![
     the_api_describes_itself,
     messages_change_over_http_as_over_a_socket,
     one_message_is_found_deleted_or_not_there,
+    pinned_messages_are_listed,
     the_first_message_at_or_after_a_time_is_found,
     a_change_is_repeated_under_its_key,
     a_reading_position_is_told,
@@ -73,6 +74,46 @@ fn messages_change_over_http_as_over_a_socket(engine: Engine) {
     }
     let (status, problem) = http(server.address, "a", "PUT", &format!("{one}/pin"), &Value::Null);
     assert_eq!((status, &problem["code"]), (410, &json!("gone")));
+}
+
+fn pinned_messages_are_listed(engine: Engine) {
+    let data = Data::new(engine, "pins");
+    for server in [chat(engine), data.serve(engine)] {
+        let mut a = Peer::in_lobby(server.address, "a");
+        Peer::join(server.address, "b");
+        let pins = || {
+            let (status, page) =
+                http(server.address, "b", "GET", "/api/v1/rooms/lobby/pins", &Value::Null);
+            assert_eq!(status, 200, "{page}");
+            let messages = page["messages"].as_array().expect("messages").iter();
+            let texts: Vec<_> = messages
+                .map(|message| {
+                    assert_eq!(message["pinned"], true);
+                    message["text"].as_str().expect("a text").to_owned()
+                })
+                .collect();
+            (texts, page["more"] == true)
+        };
+        assert_eq!(pins(), (vec![], false));
+        let m: Vec<u64> = [("n1", "하나"), ("n2", "둘"), ("n3", "셋")]
+            .map(|(nonce, text)| a.says("lobby", nonce, text))
+            .into();
+        for m in [m[2], m[0]] {
+            a.changes("lobby", m, &format!("pin-{m}"), json!({"op": "pin"}));
+        }
+        assert_eq!(pins(), (vec!["하나".to_owned(), "셋".to_owned()], false));
+        a.changes("lobby", m[0], "delete", json!({"op": "delete"}));
+        assert_eq!(pins(), (vec!["셋".to_owned()], false));
+        for number in 0..100 {
+            let m = a.says("lobby", &format!("again-{number}"), "또");
+            a.changes("lobby", m, &format!("pin-{m}"), json!({"op": "pin"}));
+        }
+        let (texts, more) = pins();
+        assert_eq!((texts.len(), more), (100, true), "the newest");
+        assert!(!texts.contains(&"셋".to_owned()));
+        let nowhere = "/api/v1/rooms/nowhere/pins";
+        assert_eq!(http(server.address, "b", "GET", nowhere, &Value::Null).0, 404);
+    }
 }
 
 fn one_message_is_found_deleted_or_not_there(engine: Engine) {

@@ -192,6 +192,7 @@ fn compare(memory: &Memory, reader: &Reader, room: &RoomId) -> Result<(), TestCa
     let middle = head / 2;
     let parts = [
         Part::Newest,
+        Part::Pinned,
         Part::Before(middle),
         Part::After(middle),
         Part::Around(middle),

@@ -69,6 +69,38 @@ fn pages_are_in_rising_order_from_either_side_and_say_whether_there_is_more() {
     assert_eq!(reader.page(&nowhere).unwrap().asof, 0);
 }
 
+#[test]
+fn pinned_messages_are_found_by_an_index_and_nothing_else_is() {
+    let folder = Temporary::new();
+    let mut log = folder.log();
+    record(&mut log, (1..=4).map(|_| say(&guest(1), "\"pinned\":true", None)));
+    let pin = |m, nonce: &str, op| change(&guest(1), "lobby", m, nonce, op);
+    record(
+        &mut log,
+        [
+            pin(2, "a", Op::Pin),
+            pin(3, "b", Op::Pin),
+            pin(1, "c", Op::Pin),
+            pin(4, "d", Op::Edit(Some("{\"pinned\":true}".into()))),
+            pin(3, "e", Op::Unpin),
+        ],
+    );
+    let reader = log.reader().unwrap();
+    assert_eq!(page(&reader, &ask(Part::Pinned, 9)), (vec![1, 2], false));
+    assert_eq!(page(&reader, &ask(Part::Pinned, 1)), (vec![2], true));
+    assert_eq!(page(&reader, &Ask { first: 2, ..ask(Part::Pinned, 9) }), (vec![2], false));
+    assert_eq!(page(&reader, &Ask { head: 1, ..ask(Part::Pinned, 9) }), (vec![1], false));
+    let plan = format!("EXPLAIN QUERY PLAN {}", crate::sqlite::read::PINNED);
+    let mut statement = log.connection.prepare(&plan).unwrap();
+    let plan = statement.query_map(rusqlite::params!["lobby", 1, 9], |row| row.get(3)).unwrap();
+    let plan: Vec<String> = plan.map(Result::unwrap).collect();
+    assert!(plan[0].contains("USING INDEX pinned"), "{plan:?}");
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
+    drop(statement);
+    record(&mut log, [pin(2, "f", Op::Delete)]);
+    assert_eq!(page(&reader, &ask(Part::Pinned, 9)), (vec![1], false));
+}
+
 trait Sorted {
     fn sorted(self) -> Self;
 }
