@@ -8,7 +8,6 @@ const ko = {
   join: '참여하기',
   online: '접속 중',
 
-  search: '글 찾기',
   what: '찾을 말',
   here: '이 방',
   everywhere: '모든 방',
@@ -33,7 +32,8 @@ const ko = {
   failed: '지금은 찾을 수 없어요.',
   retry: '다시',
 
-  newRoom: '대화방',
+  newRoom: '대화방 찾고 만들기',
+  doing: '무엇을 할까요',
   tabs: { make: '만들기', join: '참여하기', direct: '다이렉트 메시지' },
   kinds: { public: '공개', private: '비공개', announcement: '공지' },
   about: {
@@ -49,7 +49,6 @@ const ko = {
   noPeople: '아직 다른 사람이 없어요.',
   invite: '초대할 사람',
   talk: '이야기하기',
-  take: (/** @type {string} */ name) => `‘${name}’ 이름으로 하기`,
 
   date: '날짜로 가기',
   day: '날짜',
@@ -69,7 +68,6 @@ const en = {
   join: 'Join',
   online: 'online',
 
-  search: 'Search messages',
   what: 'What to search for',
   here: 'This room',
   everywhere: 'Everywhere',
@@ -94,7 +92,8 @@ const en = {
   failed: 'The search doesn’t work just now.',
   retry: 'Try again',
 
-  newRoom: 'Rooms',
+  newRoom: 'Find or make a room',
+  doing: 'What to do',
   tabs: { make: 'Make', join: 'Join', direct: 'Direct message' },
   kinds: { public: 'Public', private: 'Private', announcement: 'Announcements' },
   about: {
@@ -110,7 +109,6 @@ const en = {
   noPeople: 'Nobody else is here yet.',
   invite: 'Whom to invite',
   talk: 'Talk',
-  take: (name) => `Take “${name}”`,
 
   date: 'Jump to a date',
   day: 'Day',

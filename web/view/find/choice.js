@@ -1,17 +1,18 @@
 import { useEffect, useRef } from 'preact/hooks'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
+import { KIND } from '../shell/room-link.js'
+import { sentences } from './sentences.js'
 
 /** @type {Record<string, string>} */
-const ICON = { public: 'hash', private: 'lock', announcement: 'megaphone', direct: 'people', person: 'people', search: 'search', new: 'plus' }
+const ICON = { ...KIND, person: 'person', search: 'search', new: 'plus' }
 
 /**
  * One row of the switcher.
  * @param {{ row: any, n: number, chosen: boolean, choose(n: number): void }} props
  */
 export function Choice({ row, n, chosen, choose }) {
-  const say = words.value.find
+  const say = sentences.value
   const ref = useRef(/** @type {HTMLElement | null} */ (null))
   useEffect(() => {
     if (chosen) ref.current?.scrollIntoView({ block: 'nearest' })

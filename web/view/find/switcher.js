@@ -4,12 +4,12 @@ import { choices } from '../../lib/choices.js'
 import { useChat } from '../../model/context.js'
 import { ui } from '../../model/ui.js'
 import { watch } from '../../model/watching.js'
-import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Dialog } from '../shell/dialog.js'
 import { asked, called } from './asked.js'
 import { Choice } from './choice.js'
 import { everybody, places } from './places.js'
+import { sentences } from './sentences.js'
 import { useEnter } from './use-enter.js'
 
 /** @import { Place } from './places.js' */
@@ -23,7 +23,7 @@ const WATCHED_MAX = 200 // as many as the server tells of
  */
 export default function Switcher({ close }) {
   const chat = useChat()
-  const say = words.value.find
+  const say = sentences.value
   const query = useSignal('')
   const at = useSignal(0)
   const others = useSignal(/** @type {any[]} */ ([]))

@@ -4,6 +4,8 @@ import { html } from '../html.js'
 
 /** Dialogs are loaded when they are first opened. Each module's default export is the dialog's content. */
 const LOAD = /** @type {Record<string, () => Promise<{ default: import('preact').ComponentType<any> }>>} */ ({
+  date: () => import('../find/date.js'),
+  'new-room': () => import('../find/new-room.js'),
   switcher: () => import('../find/switcher.js'),
 })
 

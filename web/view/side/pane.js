@@ -9,6 +9,7 @@ import { Icon } from '../icons.js'
 const LOAD = /** @type {Record<string, () => Promise<{ default: import('preact').ComponentType<any> }>>} */ ({
   members: () => import('./members.js'),
   pins: () => import('./pins.js'),
+  search: () => import('../find/search.js'),
   settings: () => import('./settings.js'),
 })
 

@@ -1,0 +1,34 @@
+import { useState } from 'preact/hooks'
+import { choices } from '../../lib/choices.js'
+import { useChat } from '../../model/context.js'
+import { html } from '../html.js'
+import { Filter } from './filter.js'
+import { everybody } from './places.js'
+import { sentences } from './sentences.js'
+
+const SHOWN = 100
+
+/**
+ * People, of whom some are chosen.
+ * @param {{ title: string, picked: string[], pick(users: string[]): void }} props
+ */
+export function Picker({ title, picked, pick }) {
+  const chat = useChat()
+  const [query, setQuery] = useState('')
+  const all = everybody(chat)
+  const toggle = (/** @type {string} */ user) => pick(picked.includes(user) ? picked.filter((each) => each !== user) : [...picked, user])
+  if (!all.length) return html`<p class="hint">${sentences.value.noPeople}</p>`
+  return html`
+    <${Filter} of=${all} query=${query} change=${setQuery} />
+    <ul class="rows picker" aria-label=${title}>
+      ${choices(query, all).found.slice(0, SHOWN).map(({ user, name }) => html`
+        <li key=${user}>
+          <label class="row">
+            <input type="checkbox" checked=${picked.includes(user)} onChange=${() => toggle(user)} />
+            <span class="row-name">${name}</span>
+          </label>
+        </li>
+      `)}
+    </ul>
+  `
+}
