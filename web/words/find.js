@@ -48,6 +48,7 @@ const ko = {
   noRooms: '참여할 수 있는 다른 방이 없어요.',
   noPeople: '아직 다른 사람이 없어요.',
   invite: '초대할 사람',
+  whom: '이야기할 사람',
   talk: '이야기하기',
 
   date: '날짜로 가기',
@@ -108,6 +109,7 @@ const en = {
   noRooms: 'There is no other room that you could join.',
   noPeople: 'Nobody else is here yet.',
   invite: 'Whom to invite',
+  whom: 'Whom to talk to',
   talk: 'Talk',
 
   date: 'Jump to a date',

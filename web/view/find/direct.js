@@ -18,7 +18,7 @@ export function Direct({ close }) {
       chat.show(id)
     })
   return html`
-    <${Picker} title=${say.tabs.direct} picked=${members} pick=${setMembers} />
+    <${Picker} title=${say.whom} picked=${members} pick=${setMembers} />
     ${problem}
     <div class="dialog-foot"><button class="button primary" disabled=${busy || !members.length} onClick=${talk}>${say.talk}</button></div>
   `

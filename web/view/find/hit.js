@@ -12,11 +12,12 @@ export function HitLink({ hit: { room, m, at, name, text, marks } }) {
     chat.show(room, m)
   }
   const date = new Date(at)
-  const day = new Intl.DateTimeFormat(ui.lang.value, { dateStyle: 'medium', timeStyle: 'short' })
+  const year = date.getFullYear() === new Date().getFullYear() ? undefined : 'numeric'
+  const when = date.toLocaleString(ui.lang.value, { year, month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' })
   return html`
     <li>
       <a class="hit" href=${`#/${room}/${m}`} onClick=${go}>
-        <span class="hit-head"><b>${name}</b> <time datetime=${date.toISOString()}>${day.format(date)}</time></span>
+        <span class="hit-head"><b>${name}</b> <time datetime=${date.toISOString()}>${when}</time></span>
         <span class="hit-text">${excerpt(text, marks).map(({ text, marked }) => (marked ? html`<mark>${text}</mark>` : text))}</span>
       </a>
     </li>
