@@ -95,6 +95,7 @@ impl State {
             Event::Room(event) => self.happened(event),
             Event::Registered { user, name, key, .. } => {
                 self.restore_user(user.clone(), User { name: name.clone(), key: *key });
+                self.came(user, &RoomId::lobby());
             }
             Event::Read { user, room, seq, n } => {
                 self.restore_read(user.clone(), room.clone(), Read { seq: *seq, n: *n });
@@ -138,6 +139,15 @@ impl State {
         self.restore_said(message);
     }
 
+    /// Who comes has nothing unread: what was said before isn't news to anybody.
+    fn came(&mut self, user: &UserId, id: &RoomId) {
+        let Some(Room { head, n, .. }) = self.rooms.get(id) else { return };
+        let read = Read { seq: *head, n: *n };
+        if read.seq > 0 {
+            self.restore_read(user.clone(), id.clone(), read);
+        }
+    }
+
     /// Puts back what a message says about who is called and who has read, and no more; twice is
     /// as good as once.
     pub fn restore_said(&mut self, message: &Message) {
@@ -164,6 +174,7 @@ impl State {
             }
             room.head = *seq;
             self.restore_room(id.clone(), room);
+            members.iter().for_each(|user| self.came(user, id));
             return;
         }
         let Some(room) = self.rooms.get_mut(id) else { return };
@@ -190,6 +201,7 @@ impl State {
                 let membership = Membership { role: Member::Member, first, since: *seq };
                 room.members.insert(user.clone(), membership);
                 self.rooms_of.entry(user.clone()).or_default().insert(id.clone());
+                self.came(user, id);
             }
             What::Left { user } => {
                 room.members.remove(user);

@@ -9,8 +9,9 @@ use rusqlite::Connection;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What brings the tables from each format to the next, the first one from 1 to 2.
-const STEPS: [&str; FORMAT as usize - 1] = ["
+/// What brings the tables from each format to the next, the first one from 1 to 2. Since 2, who comes
+/// into a room has read what was said there before.
+const STEPS: [&str; FORMAT as usize - 1] = [r#"
 CREATE TABLE hook (
     id TEXT PRIMARY KEY,
     room TEXT NOT NULL,
@@ -20,7 +21,14 @@ CREATE TABLE hook (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pinned ON current (room, m)
     WHERE instr(record, x'2270696e6e6564223a74727565') > 0;
-"];
+INSERT INTO reading (user, room, seq, n, mentions)
+    SELECT user, room, since, COALESCE(
+        (SELECT n FROM message WHERE message.room = member.room AND message.seq < since
+            ORDER BY message.seq DESC LIMIT 1), 0), CAST('{"v":1,"m":[]}' AS BLOB)
+    FROM member WHERE true
+    ON CONFLICT (user, room) DO UPDATE SET seq = excluded.seq, n = excluded.n
+        WHERE excluded.seq > reading.seq;
+"#];
 
 /// What was done to an older database.
 #[derive(Clone, PartialEq, Eq, Debug)]

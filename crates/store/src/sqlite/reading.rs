@@ -2,7 +2,8 @@
 //! of these, which would be a second row to write for each; so they are put into their table now
 //! and then, and a start reads the few messages since.
 //!
-//! What isn't in the log itself is written at once: a position that its user told. And when
+//! What a message doesn't say is written at once: a position that its user told, and where it was
+//! when it came into a room. And when
 //! somebody leaves a room everything is, so that between the table and the log's end there are only
 //! messages to be taken in.
 
@@ -35,6 +36,16 @@ impl Readings {
             Event::Message(message) => self.said(state, message),
             Event::Read { user, room, .. } => {
                 self.urgent.insert((user.clone(), room.clone()));
+            }
+            // Who comes has read what was said before.
+            Event::Room(RoomEvent { room, what: What::Joined { user }, .. }) => {
+                self.urgent.insert((user.clone(), room.clone()));
+            }
+            Event::Room(RoomEvent { room, what: What::Created { members, .. }, .. }) => {
+                self.urgent.extend(members.iter().map(|user| (user.clone(), room.clone())));
+            }
+            Event::Registered { user, .. } => {
+                self.urgent.insert((user.clone(), RoomId::lobby()));
             }
             Event::Room(RoomEvent { room, what: What::Left { user }, .. }) => {
                 self.urgent.insert((user.clone(), room.clone()));

@@ -1,7 +1,7 @@
 //! What sessions learn unasked.
 
-use super::chat;
 use super::peer::{Peer, http};
+use super::{Data, chat};
 use crate::server::Engine;
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ both_engines![
     typing_is_told_to_who_hears_the_room,
     presence_is_told_to_who_watches,
     what_was_read_is_seen_on_other_devices_and_only_grows,
+    who_comes_has_nothing_unread,
     rooms_that_are_not_open_bump_and_a_direct_message_is_shown,
     a_silent_peer_is_pinged,
 ];
@@ -42,11 +43,11 @@ fn presence_is_told_to_who_watches(engine: Engine) {
 fn what_was_read_is_seen_on_other_devices_and_only_grows(engine: Engine) {
     let server = chat(engine);
     let mut b = Peer::join(server.address, "b");
+    let mut phone = Peer::join(server.address, "a");
+    let mut desk = Peer::join(server.address, "a");
     for number in 1..=5 {
         b.says("lobby", &format!("n{number}"), "x");
     }
-    let mut phone = Peer::join(server.address, "a");
-    let mut desk = Peer::join(server.address, "a");
     phone.ok(json!({"t": "read", "room": "lobby", "seq": 3}));
     let seen = desk.next_of("seen");
     assert_eq!((&seen["room"], &seen["seq"]), (&json!("lobby"), &json!(3)));
@@ -57,6 +58,32 @@ fn what_was_read_is_seen_on_other_devices_and_only_grows(engine: Engine) {
     assert_eq!((&lobby["n"], &lobby["read"], &lobby["readn"]), (&json!(5), &json!(3), &json!(3)));
     let own = Peer::join(server.address, "b");
     assert_eq!(own.welcome["rooms"][0]["readn"], 5, "sending is reading");
+}
+
+fn who_comes_has_nothing_unread(engine: Engine) {
+    let data = Data::new(engine, "comes");
+    let server = data.serve(engine);
+    let mut a = Peer::in_lobby(server.address, "a");
+    a.says("lobby", "n1", "하나");
+    a.says("lobby", "n2", "둘");
+    let new = json!({"kind": "public", "name": "모임"});
+    let (_, made) = http(server.address, "a", "POST", "/api/v1/rooms", &new);
+    let room = made["id"].as_str().expect("an id");
+    a.says(room, "n3", "셋");
+    let b = Peer::join(server.address, "b");
+    let unread = |peer: &Peer| -> Vec<u64> {
+        let rooms = peer.welcome["rooms"].as_array().expect("rooms").iter();
+        let number = |room: &Value, name: &str| room[name].as_u64().expect("a number");
+        rooms.map(|room| number(room, "n") - number(room, "readn")).collect()
+    };
+    assert_eq!(unread(&b), [0], "of the lobby");
+    let member = format!("/api/v1/rooms/{room}/members/{}", b.user);
+    assert_eq!(http(server.address, "b", "PUT", &member, &Value::Null).0, 204);
+    a.says(room, "n4", "넷");
+    assert_eq!(unread(&Peer::join(server.address, "b")), [0, 1], "what was said since");
+    assert_eq!(server.stop(), 0);
+    let server = data.serve(engine);
+    assert_eq!(unread(&Peer::join(server.address, "b")), [0, 1], "after a restart");
 }
 
 fn rooms_that_are_not_open_bump_and_a_direct_message_is_shown(engine: Engine) {
