@@ -67,7 +67,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
 
     // Beside the engine's: a shard for HTTP's requests, and perhaps one for the console.
     let mut shards = running.shards.clone();
-    let desk = Desk::new(shards.len() as u16, to_hub.clone());
+    let desk = Desk::new(shards.len() as u16, to_hub.clone(), &listening.urls);
     let health = Health::new(
         Scene {
             metrics: metrics.clone(),

@@ -5,6 +5,7 @@
 mod describe;
 mod desk;
 mod hooks;
+mod link;
 mod messages;
 mod problem;
 mod rooms;
@@ -19,7 +20,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use damso_chat::hub::{Answer, Request, Who};
@@ -44,6 +45,7 @@ const BODY_MAX: Duration = Duration::from_secs(10);
 pub fn router(desk: Arc<Desk>, limits: &Limits) -> Router {
     let (router, description) = OpenApiRouter::with_openapi(describe::beginning())
         .routes(routes!(me))
+        .routes(routes!(link::link))
         .routes(routes!(rooms::list, rooms::create))
         .routes(routes!(rooms::one, rooms::set))
         .routes(routes!(rooms::admit, rooms::remove, rooms::appoint))
@@ -83,19 +85,18 @@ impl FromRequestParts<Arc<Desk>> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
         let unauthorized = || Problem::of(Refusal::Unauthorized);
-        let value = parts.headers.get(header::AUTHORIZATION).ok_or_else(unauthorized)?;
-        let (scheme, key) = std::str::from_utf8(value.as_bytes())
-            .ok()
-            .and_then(|value| value.split_once(' '))
-            .ok_or_else(unauthorized)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(unauthorized());
-        }
-        let key = v1::key_hash(key.trim()).ok_or_else(unauthorized)?;
+        let key = bearer(&parts.headers).and_then(v1::key_hash).ok_or_else(unauthorized)?;
         // Set for every request (`http::connection`).
         let peer = *parts.extensions.get::<Peer>().ok_or_else(Problem::internal)?;
         Ok(Self { desk: desk.clone(), peer, key })
     }
+}
+
+/// The key that a request carries.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = std::str::from_utf8(headers.get(header::AUTHORIZATION)?.as_bytes()).ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }
 
 /// What a path names. What can't be read names nothing.
@@ -142,7 +143,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Called {
 }
 
 /// The header `Idempotency-Key`, with or without quotes.
-fn idempotency_key(headers: &axum::http::HeaderMap) -> Result<Option<Nonce>, Problem> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Nonce>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let value = std::str::from_utf8(value.as_bytes()).unwrap_or_default();
     let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));

@@ -1,5 +1,6 @@
 //! Between HTTP requests and the hub: a shard whose sessions are single requests.
 
+use super::link;
 use super::problem::Problem;
 use crate::hub::HubHandle;
 use crate::readers::{Asked, Fetched, FetchedPage};
@@ -35,13 +36,20 @@ pub struct Desk {
     hub: HubHandle,
     waiting: Mutex<HashMap<u32, oneshot::Sender<Told>>>,
     next: AtomicU32,
+    network: Option<String>,
 }
 
 impl Desk {
-    /// A desk that is the shard number `shard`.
-    pub fn new(shard: u16, hub: HubHandle) -> Arc<Self> {
+    /// A desk that is the shard number `shard`, of a server that has these URLs.
+    pub fn new(shard: u16, hub: HubHandle, urls: &[String]) -> Arc<Self> {
         let (waiting, next) = (Mutex::default(), AtomicU32::new(0));
-        Arc::new(Self { shard, hub, waiting, next })
+        let network = urls.iter().find(|url| !link::is_loopback(url)).cloned();
+        Arc::new(Self { shard, hub, waiting, next, network })
+    }
+
+    /// The server's URL for others in the network, if it has one.
+    pub(super) fn network(&self) -> Option<&str> {
+        self.network.as_deref()
     }
 
     /// Gives it what the hub and the readers have for its sessions.

@@ -125,7 +125,7 @@ pub async fn create(
 }
 
 /// The server as the asker reached it; nothing if it didn't say how.
-fn origin(headers: &HeaderMap) -> String {
+pub(super) fn origin(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     // What a proxy says of itself only its own asker is told.
     let is_https = text("x-forwarded-proto") == Some("https");

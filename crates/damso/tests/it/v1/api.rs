@@ -3,7 +3,7 @@
 use super::peer::{Peer, http, request};
 use super::{Data, chat};
 use crate::client::Client;
-use crate::server::Engine;
+use crate::server::{Engine, Server};
 use serde_json::{Value, json};
 
 both_engines![
@@ -11,6 +11,7 @@ both_engines![
     messages_change_over_http_as_over_a_socket,
     one_message_is_found_deleted_or_not_there,
     pinned_messages_are_listed,
+    a_link_carries_a_key_to_another_device,
     the_first_message_at_or_after_a_time_is_found,
     a_change_is_repeated_under_its_key,
     a_reading_position_is_told,
@@ -114,6 +115,36 @@ fn pinned_messages_are_listed(engine: Engine) {
         let nowhere = "/api/v1/rooms/nowhere/pins";
         assert_eq!(http(server.address, "b", "GET", nowhere, &Value::Null).0, 404);
     }
+}
+
+fn a_link_carries_a_key_to_another_device(engine: Engine) {
+    let link =
+        |server: &Server, who| http(server.address, who, "GET", "/api/v1/me/link", &Value::Null);
+    let server = chat(engine);
+    assert_eq!(link(&server, "nobody").0, 401, "its reader would be somebody else");
+    Peer::join(server.address, "a");
+    let (status, here) = link(&server, "a");
+    assert_eq!(status, 200, "{here}");
+    let url = here["url"].as_str().expect("a URL");
+    let (page, key) = url.split_once("/#key=").expect("a key");
+    assert_eq!(page, format!("http://{}", server.address));
+    assert_eq!(key, super::peer::key("a"));
+    assert_eq!(here["local"], true);
+    let rows = here["rows"].as_array().expect("rows");
+    for row in rows {
+        let row = row.as_str().expect("a row");
+        assert_eq!(row.len(), rows.len());
+        assert!(row.bytes().all(|module| [b'0', b'1'].contains(&module)), "{row}");
+    }
+    assert!(rows[0].as_str().is_some_and(|row| row.starts_with("11111110")), "a finder pattern");
+    let answer = request(server.address, "a", "GET", "/api/v1/me/link", &Value::Null);
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+
+    let everywhere = engine.serve_on("0.0.0.0:0", &[]);
+    Peer::join(everywhere.address, "a");
+    let (_, link) = link(&everywhere, "a");
+    let url = link["url"].as_str().expect("a URL");
+    assert_eq!(link["local"] == true, url.starts_with("http://127.0.0.1"), "{url}");
 }
 
 fn one_message_is_found_deleted_or_not_there(engine: Engine) {
