@@ -368,7 +368,7 @@ export class Client {
     const held = this.list.get(room)
     if (!held || seq <= held.read) return false
     const messages = this.rooms.get(room)?.messages ?? []
-    readn ??= messages[place(messages, seq + 1) - 1]?.n ?? held.readn
+    readn ??= seq >= held.head ? held.n : (messages[place(messages, seq + 1) - 1]?.n ?? held.readn)
     readn = Math.max(held.readn, Math.min(readn, held.n))
     this.list.set(room, { ...held, read: seq, readn, mentions: readn === held.n ? 0 : held.mentions })
     return true
