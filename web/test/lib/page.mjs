@@ -73,6 +73,7 @@ export async function openChat(url, { name = '민수', key, context, theme = 'li
   })
   if (key) {
     await page.addInitScript((kept) => {
+      if (location.protocol === 'about:') return
       for (const [what, value] of Object.entries(kept)) localStorage.getItem(what) ?? localStorage.setItem(what, JSON.stringify(value))
     }, { 'damso.key': key, 'damso.name': name })
   }

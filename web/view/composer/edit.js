@@ -5,9 +5,7 @@ import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
 import { tidy } from './draft.js'
-import { EmojiButton } from './emoji-button.js'
 import { Field } from './field.js'
-import { keepFocus } from './text.js'
 
 /** A message of one's own, being changed in the draft's place. @param {{ room: string, m: number }} props */
 export function Edit({ room, m }) {
@@ -58,8 +56,7 @@ export function Edit({ room, m }) {
         changed=${() => setEmpty(false)}
       />
       <div class="tools">
-        <${EmojiButton} field=${field} />
-        <button class="send" onMouseDown=${keepFocus} aria-label=${say.save} title=${say.save}><${Icon} name="check" /></button>
+        <button class="send" aria-label=${say.save} title=${say.save}><${Icon} name="check" /></button>
       </div>
     </form>
   `

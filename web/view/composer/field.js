@@ -11,8 +11,7 @@ import { wrap } from './text.js'
 
 const NEAR = 0.9 // of the longest text, from where on the rest is counted
 const GROWS = CSS.supports('field-sizing', 'content')
-const enter = new Enter() // one for all: the Enter that ends an edit is not the draft's as well
-const MARKS = /** @type {Record<string, string>} */ ({ b: '**', ㅠ: '**', i: '*', ㅑ: '*' })
+const MARKS = /** @type {Record<string, string>} */ ({ b: '**', i: '*' })
 
 /**
  * A text under way: grows with it, and knows when Enter sends and whom an `@` calls. Keys change nothing that is
@@ -24,6 +23,7 @@ const MARKS = /** @type {Record<string, string>} */ ({ b: '**', ㅠ: '**', i: '*
  */
 export function Field({ field, room, id, label, hint, initial, send, keyed, changed }) {
   const chat = useChat()
+  const [enter] = useState(() => new Enter())
   const [list] = useState(() => new Suggestions(chat, room, `${id}-list`))
   const [length] = useState(() => signal(0))
   const element = () => /** @type {HTMLTextAreaElement} */ (field.current)
@@ -35,12 +35,14 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
     if (!GROWS) fit(element())
     list.look(element())
   }
-  const input = (/** @type {InputEvent} */ { data }) => {
+  const input = () => {
     look()
-    if (data === ':') list.named(element())
     changed?.(element().value)
   }
-  const choose = (/** @type {number} */ n) => list.choose(element(), n, () => settle(element()))
+  const choose = (/** @type {number} */ n) => {
+    settle(element(), enter)
+    list.choose(element(), n)
+  }
   const act = () => (list.offers(element()) ? list.choose(element()) : send())
   const due = () => enter.due() && act()
 
@@ -61,7 +63,7 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
     } else if (event.type === 'keyup' && list.asked.peek()) list.look(element())
   }
   const marked = (/** @type {KeyboardEvent} */ event) => {
-    const mark = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && MARKS[event.key.toLowerCase()]
+    const mark = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && MARKS[event.key]
     if (mark) wrap(element(), mark)
     return !!mark
   }
@@ -69,11 +71,8 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
   useLayoutEffect(() => {
     element().value = initial
     look()
-    // What is being composed, or about to be sent, belongs to this field, and to no other that comes in its place.
-    return () => {
-      settle(element())
-      due()
-    }
+    // What is being composed belongs to this field, and to no other that comes in its place.
+    return () => settle(element(), enter)
   }, [])
 
   return html`
@@ -94,9 +93,9 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
       placeholder=${hint}
       onInput=${input}
       onClick=${() => list.look(element())}
-      oncompositionstart=${heard}
-      oncompositionupdate=${heard}
-      oncompositionend=${heard}
+      onCompositionStart=${heard}
+      onCompositionUpdate=${heard}
+      onCompositionEnd=${heard}
       onKeyDown=${heard}
       onKeyUp=${heard}
       onBlur=${heard}
@@ -124,11 +123,11 @@ function Found({ of }) {
 /** @param {KeyboardEvent} event */
 const sends = (event) => event.ctrlKey || event.metaKey || (ui.enterSends.peek() && !event.shiftKey)
 
-/** Ends a composition, so that no syllable stays with the input method. @param {HTMLTextAreaElement} field */
-function settle(field) {
+/** Ends a composition, so that no syllable stays with the input method. @param {HTMLTextAreaElement} field @param {Enter} enter */
+function settle(field, enter) {
   if (!enter.composing) return
   field.blur()
-  field.focus()
+  if (field.isConnected) field.focus()
 }
 
 /** For browsers that don't size a field by its text. @param {HTMLTextAreaElement} field */
