@@ -46,8 +46,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        args: "[ARGS…]",
-        help: "builds the server and the load generator, and runs the latter",
+        args: "[ARGS…] | web [PARTS…]",
+        help: "builds the server and the load generator, and runs the latter; or the browser client's",
         run: bench::command,
     },
     Command {

@@ -169,12 +169,7 @@ fn chaos(size: Size) -> run::Result {
 }
 
 fn web() -> run::Result {
-    let folder = root().join("web");
-    if !folder.join("package.json").exists() {
-        return Err(Failure::new("there is no web/package.json"));
-    }
-    tools::need(&[tools::NODE, tools::NPM, tools::CHROMIUM, tools::KOREAN_FONT])?;
-    run::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    let folder = tools::web()?;
     let tests = scripts("web/test", ".test.mjs")?;
     run::run(Command::new("node").arg("--test").args(tests).current_dir(root()))?;
     run::run(Command::new("npm").args(["run", "--silent", "check"]).current_dir(&folder))?;

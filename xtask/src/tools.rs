@@ -45,6 +45,12 @@ pub const CHROMIUM: Tool = Tool {
     from: Source::Apt(&["chromium"]),
 };
 
+pub const FIREFOX: Tool = Tool {
+    name: "firefox",
+    found: || ["firefox-esr", "firefox"].into_iter().any(in_path),
+    from: Source::Apt(&["firefox-esr"]),
+};
+
 /// Without one, screenshots of the Korean page show boxes.
 pub const KOREAN_FONT: Tool = Tool {
     name: "a Korean font",
@@ -102,6 +108,17 @@ pub fn need(tools: &[Tool]) -> run::Result {
             tool.name
         ))),
     }
+}
+
+/// The folder with the page's tests, whose packages are installed.
+pub fn web() -> run::Result<PathBuf> {
+    let folder = root().join("web");
+    if !folder.join("package.json").exists() {
+        return Err(Failure::new("there is no web/package.json"));
+    }
+    need(&[NODE, NPM, CHROMIUM, KOREAN_FONT, FIREFOX])?;
+    run::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    Ok(folder)
 }
 
 /// The folder with Autobahn's suite, made by `autobahn/port.py` when it is missing or older.
