@@ -3,7 +3,7 @@ import { Api } from './net/api.js'
 import { Keeper } from './net/keeper.js'
 import { Chat, nonce } from './model/chat.js'
 import { ChatContext } from './model/context.js'
-import { key, name } from './model/identity.js'
+import { clean, key, name } from './model/identity.js'
 import { ui } from './model/ui.js'
 import { Client } from './state/client.js'
 import { html } from './view/html.js'
@@ -42,4 +42,7 @@ function first(chosen) {
 }
 
 if (key.value) begin(false)
-else render(html`<${First} done=${first} />`, root)
+else {
+  render(html`<${First} done=${first} />`, root)
+  clean().catch(() => {}) // no database can be had
+}

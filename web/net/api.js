@@ -32,7 +32,10 @@ export class Api {
     /** @type {Promise<{ messages: Message[] }>} */ (this.#ask('GET', `${at(room, 'messages')}?at=${ms}&limit=1`))
   search = (/** @type {Record<string, string>} */ query, /** @type {AbortSignal} */ signal) =>
     this.#ask('GET', `/search?${new URLSearchParams(query)}`, undefined, signal)
-  link = () => this.#ask('GET', '/me/link')
+  /** A link for another device of the user's, and its QR code; `local` if others can't reach it. */
+  link = () => /** @type {Promise<{ url: string, rows: string[], local?: boolean }>} */ (this.#ask('GET', '/me/link'))
+  /** Deletes all that the user ever wrote. */
+  erase = () => /** @type {Promise<{ messages: number }>} */ (this.#ask('DELETE', '/me/messages'))
 
   /**
    * @param {string} method

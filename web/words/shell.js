@@ -39,6 +39,8 @@ const ko = {
   stopped_sign_in_again: '이 기기의 열쇠가 더는 맞지 않아요.',
   stopped_asked: '연결을 끊었어요.',
   again: '새 이름으로 들어가기',
+  update: '새 버전이 준비됐어요.',
+  refresh: '새로 고침',
 }
 
 /** @type {typeof ko} */
@@ -83,6 +85,8 @@ const en = {
   stopped_sign_in_again: 'This device’s key isn’t accepted any more.',
   stopped_asked: 'Disconnected.',
   again: 'Come in under a new name',
+  update: 'A new version is ready.',
+  refresh: 'Refresh',
 }
 
 export default { ko, en }

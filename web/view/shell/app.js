@@ -1,19 +1,26 @@
+import { useSignalEffect } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
 import { name } from '../../model/identity.js'
 import { ui } from '../../model/ui.js'
+import { words } from '../../model/words.js'
 import { Composer } from '../composer/composer.js'
 import { html } from '../html.js'
 import { Log } from '../log/log.js'
 import { Pane } from '../side/pane.js'
+import { alertOf } from './alerts.js'
 import { Banner } from './banner.js'
 import { Dialogs } from './dialogs.js'
 import { First } from './first.js'
 import { fit } from './fit.js'
 import { Header } from './header.js'
 import { keepHistory } from './history.js'
+import { keepShell } from './pwa.js'
+import { listenForKeys } from './shortcuts.js'
 import { Sidebar } from './sidebar.js'
+import { calls, titled } from './title.js'
 import { Toast } from './toast.js'
+import { Update } from './update.js'
 
 /**
  * The chat: rooms, the conversation, what lies beside it. Who is new sees the first question until the server says
@@ -25,7 +32,14 @@ export function App({ isNew }) {
   useEffect(() => {
     fit()
     keepHistory()
+    keepShell(chat).catch(() => {}) // the page does without
+    const ends = [listenForKeys(chat), alertOf(chat)]
+    return () => ends.forEach((end) => end())
   }, [])
+  useSignalEffect(() => {
+    const room = chat.room.value
+    document.title = titled(calls(chat.rooms.value), chat.entry(room)?.name ?? room, words.value.shell.title)
+  })
   if (!chat.me.value && (isNew || chat.taken.value)) {
     const done = (/** @type {string} */ other) => {
       name.value = other
@@ -39,7 +53,7 @@ export function App({ isNew }) {
       <main class="conversation">
         <${Header} />
         <${Log} />
-        <${Banner} />
+        <div><${Banner} /><${Update} /></div>
         <${Composer} />
         <${Toast} />
       </main>

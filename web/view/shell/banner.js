@@ -1,5 +1,5 @@
 import { useChat } from '../../model/context.js'
-import { key } from '../../model/identity.js'
+import { leave } from '../../model/identity.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
 
@@ -7,14 +7,10 @@ import { html } from '../html.js'
 export function Banner() {
   const state = useChat().state.value
   const say = words.value.shell
-  const again = () => {
-    key.value = ''
-    location.reload()
-  }
   return html`
     <div class="banner" role="status" data-state=${state}>
       ${state && html`<span>${/** @type {any} */ (say)[state]}</span>`}
-      ${state?.startsWith('stopped') && html`<button class="button" onClick=${again}>${say.again}</button>`}
+      ${state?.startsWith('stopped') && html`<button class="button" onClick=${leave}>${say.again}</button>`}
     </div>
   `
 }

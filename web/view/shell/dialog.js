@@ -13,6 +13,7 @@ export function Dialog({ title, close, wide, class: more = '', children }) {
   useLayoutEffect(() => {
     const dialog = ref.current
     dialog?.showModal()
+    if (!dialog?.querySelector('[autofocus]')) dialog?.focus() // rather than the button that closes it
     return () => dialog?.close() // while it is in the page, or the focus would be lost
   }, [])
   const beside = (/** @type {PointerEvent} */ event) => event.target === ref.current && close()
@@ -21,7 +22,7 @@ export function Dialog({ title, close, wide, class: more = '', children }) {
     close()
   }
   return html`
-    <dialog ref=${ref} class=${`dialog ${wide ? 'wide' : ''} ${more}`} aria-label=${title} onPointerDown=${beside} onCancel=${cancel}>
+    <dialog ref=${ref} tabindex="-1" class=${`dialog ${wide ? 'wide' : ''} ${more}`} aria-label=${title} onPointerDown=${beside} onCancel=${cancel}>
       <header class="dialog-head">
         <h2>${title}</h2>
         <button class="icon-button" aria-label=${words.value.shell.close} onClick=${close}><${Icon} name="close" /></button>

@@ -7,6 +7,9 @@ const LOAD = /** @type {Record<string, () => Promise<{ default: import('preact')
   date: () => import('../find/date.js'),
   'new-room': () => import('../find/new-room.js'),
   switcher: () => import('../find/switcher.js'),
+  keys: () => import('./keys-dialog.js'),
+  phone: () => import('./phone.js'),
+  settings: () => import('./settings.js'),
 })
 
 /** The dialog that is open. */

@@ -56,7 +56,7 @@ export function Header() {
         narrow &&
         html`
           <button class="icon-button" popovertarget="room-menu" aria-label=${say.more}><${Icon} name="more" /></button>
-          <div id="room-menu" popover class="popover menu" onClick=${(/** @type {Event} */ event) => /** @type {HTMLElement} */ (event.currentTarget).hidePopover()}>
+          <div id="room-menu" popover class="popover room-menu" onClick=${(/** @type {Event} */ event) => /** @type {HTMLElement} */ (event.currentTarget).hidePopover()}>
             ${BUTTONS.slice(FIRST).map(
               (button) => html`<button class="row" onClick=${() => press(button)}><${Icon} name=${button.icon} />${say[button.word]}</button>`,
             )}

@@ -4,7 +4,7 @@ import { ui } from '../../model/ui.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
-import { MOD } from './keys.js'
+import { caps } from './keys.js'
 import { Me } from './me.js'
 import { RoomLink } from './room-link.js'
 
@@ -30,7 +30,7 @@ export function Sidebar() {
   return html`
     <nav class="sidebar" aria-label=${say.rooms}>
       <button class="go" aria-keyshortcuts="Control+K Meta+K" onClick=${() => (ui.dialog.value = 'switcher')}>
-        <${Icon} name="search" /><span>${say.find}</span><kbd>${MOD}K</kbd>
+        <${Icon} name="search" /><span>${say.find}</span><kbd>${caps('Mod+K').join(' ')}</kbd>
       </button>
       <div class="room-list" onPointerEnter=${enter} onPointerLeave=${leave}>
         ${parts.map(
