@@ -316,8 +316,9 @@ export class Client {
   /** When to call `timeout`. Changes with every input and command. */
   get deadline() {
     if (this.link === 'down') return this.connectAt
-    const resume = this.link === 'ready' ? [this.pausedUntil || Infinity, ...this.roomPausedUntil.values()] : []
-    return Math.min(this.silentAt(), ...resume)
+    // No room goes on before all do.
+    const resume = this.pausedUntil ? [this.pausedUntil] : this.roomPausedUntil.values()
+    return Math.min(this.silentAt(), ...(this.link === 'ready' ? resume : []))
   }
 
   /**
