@@ -8,6 +8,7 @@ import { signal } from '@preact/signals'
  */
 
 const TYPING = 250 // ms without a letter, after which what is typed is looked for
+const UNFINISHED = /(?:^|\s)(?:from|in|has|before|after):"?$/i // its value is about to be typed
 const EMPTY_PAGES = 5 // looked at in a row; each stands for so many messages without a hit
 
 /** What is searched for and found. It outlives the pane, so that going to a hit and coming back loses nothing. */
@@ -19,9 +20,8 @@ export class Search {
   /** where the next page begins, if there is one */
   more = signal('')
   partial = signal(false)
-  state = signal(/** @type {'idle' | 'searching' | 'done' | 'failed'} */ ('idle'))
-  /** what the server says is wrong with the query */
-  problem = signal('')
+  /** `wrong`: the query can't be read */
+  state = signal(/** @type {'idle' | 'searching' | 'done' | 'wrong' | 'failed'} */ ('idle'))
 
   #api
   #timer = 0
@@ -37,6 +37,7 @@ export class Search {
     if (query === this.query.value) return
     this.query.value = query
     clearTimeout(this.#timer)
+    if (UNFINISHED.test(query)) return
     this.#timer = setTimeout(() => this.run(), TYPING)
   }
 
@@ -44,7 +45,6 @@ export class Search {
   run() {
     clearTimeout(this.#timer)
     this.#asking.abort()
-    this.problem.value = ''
     if (this.query.value.trim()) return this.#ask('')
     this.hits.value = []
     this.more.value = ''
@@ -76,9 +76,7 @@ export class Search {
       this.state.value = 'done'
     } catch (problem) {
       if (signal.aborted) return
-      const { code, detail } = /** @type {any} */ (problem)
-      this.problem.value = code === 'bad_field' ? detail : ''
-      this.state.value = 'failed'
+      this.state.value = /** @type {any} */ (problem).code === 'bad_field' ? 'wrong' : 'failed'
     }
   }
 

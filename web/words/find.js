@@ -29,6 +29,7 @@ const ko = {
   nothingHere: '이 방에는 찾는 글이 없어요.',
   more: '더 찾기',
   partial: '찾아보기를 다시 만들고 있어서, 최근 글은 아직 빠졌을 수 있어요.',
+  wrong: '찾는 말을 읽을 수 없어요. 날짜는 2026-11-24처럼 적고, from:이나 in: 뒤에는 띄지 말고 이름을 적어 주세요.',
   failed: '지금은 찾을 수 없어요.',
   retry: '다시',
 
@@ -90,6 +91,7 @@ const en = {
   nothingHere: 'Nothing found in this room.',
   more: 'Find more',
   partial: 'The index is being made anew, so recent messages may be missing for a while.',
+  wrong: 'That can’t be read. A day is written as 2026-11-24; a name follows from: or in: without a space.',
   failed: 'The search doesn’t work just now.',
   retry: 'Try again',
 

@@ -9,20 +9,22 @@ import { sentences } from './sentences.js'
 export function Found({ search }) {
   const chat = useChat()
   const say = sentences.value
-  const { hits, state, more, partial, problem, room } = search
+  const { hits, state, more, partial, room } = search
   const count = hits.value.length
   const status = {
     idle: '',
     searching: say.searching,
+    wrong: '',
     failed: '',
     done: count ? say.found(count, !!more.value) : room.value ? say.nothingHere : say.nothing,
   }[state.value]
   const rooms = Map.groupBy(hits.value, (/** @type {Hit} */ hit) => hit.room)
   return html`
     <p class="hint" role="status">${status}</p>
+    ${state.value === 'wrong' && html`<p class="error" role="alert">${say.wrong}</p>`}
     ${state.value === 'failed' &&
-    html`<p class="error" role="alert">${problem.value || say.failed}</p>
-      ${!problem.value && html`<button class="button" onClick=${() => search.run()}>${say.retry}</button>`}`}
+    html`<p class="error" role="alert">${say.failed}</p>
+      <button class="button" onClick=${() => search.run()}>${say.retry}</button>`}
     ${partial.value && state.value === 'done' && html`<p class="hint">${say.partial}</p>`}
     ${[...rooms].map(([id, found]) => html`
       <section key=${id} class="hits">
