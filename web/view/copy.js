@@ -4,7 +4,7 @@ export async function copy(text) {
   const field = document.createElement('textarea')
   const focused = /** @type {HTMLElement | null} */ (document.activeElement)
   field.value = text
-  field.className = 'heard'
+  field.className = 'hidden-visually'
   document.body.append(field)
   field.select()
   document.execCommand('copy')

@@ -6,9 +6,10 @@ import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
 import { drafts } from './drafts.js'
+import { EmojiButton } from './emoji-button.js'
 import { Field } from './field.js'
 import { Reply, answer } from './reply.js'
-import { replace } from './text.js'
+import { keepFocus, replace } from './text.js'
 
 const WRITES = 3000 // ms between two words to the others that somebody is writing
 
@@ -91,7 +92,8 @@ export function Draft({ room }) {
         changed=${changed}
       />
       <div class="tools">
-        <button class="send" aria-label=${say.send} title=${say.send}><${Icon} name="send" /></button>
+        <${EmojiButton} field=${field} />
+        <button class="send" onMouseDown=${keepFocus} aria-label=${say.send} title=${say.send}><${Icon} name="send" /></button>
       </div>
     </form>
   `

@@ -5,7 +5,9 @@ import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
 import { tidy } from './draft.js'
+import { EmojiButton } from './emoji-button.js'
 import { Field } from './field.js'
+import { keepFocus } from './text.js'
 
 /** A message of one's own, being changed in the draft's place. @param {{ room: string, m: number }} props */
 export function Edit({ room, m }) {
@@ -56,7 +58,8 @@ export function Edit({ room, m }) {
         changed=${() => setEmpty(false)}
       />
       <div class="tools">
-        <button class="send" aria-label=${say.save} title=${say.save}><${Icon} name="check" /></button>
+        <${EmojiButton} field=${field} />
+        <button class="send" onMouseDown=${keepFocus} aria-label=${say.save} title=${say.save}><${Icon} name="check" /></button>
       </div>
     </form>
   `

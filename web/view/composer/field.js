@@ -11,7 +11,8 @@ import { wrap } from './text.js'
 
 const NEAR = 0.9 // of the longest text, from where on the rest is counted
 const GROWS = CSS.supports('field-sizing', 'content')
-const MARKS = /** @type {Record<string, string>} */ ({ b: '**', i: '*' })
+const enter = new Enter() // one for all: the Enter that ends an edit is not the draft's as well
+const MARKS = /** @type {Record<string, string>} */ ({ b: '**', ㅠ: '**', i: '*', ㅑ: '*' })
 
 /**
  * A text under way: grows with it, and knows when Enter sends and whom an `@` calls. Keys change nothing that is
@@ -23,7 +24,6 @@ const MARKS = /** @type {Record<string, string>} */ ({ b: '**', i: '*' })
  */
 export function Field({ field, room, id, label, hint, initial, send, keyed, changed }) {
   const chat = useChat()
-  const [enter] = useState(() => new Enter())
   const [list] = useState(() => new Suggestions(chat, room, `${id}-list`))
   const [length] = useState(() => signal(0))
   const element = () => /** @type {HTMLTextAreaElement} */ (field.current)
@@ -35,14 +35,12 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
     if (!GROWS) fit(element())
     list.look(element())
   }
-  const input = () => {
+  const input = (/** @type {InputEvent} */ { data }) => {
     look()
+    if (data === ':') list.named(element())
     changed?.(element().value)
   }
-  const choose = (/** @type {number} */ n) => {
-    settle(element(), enter)
-    list.choose(element(), n)
-  }
+  const choose = (/** @type {number} */ n) => list.choose(element(), n, () => settle(element()))
   const act = () => (list.offers(element()) ? list.choose(element()) : send())
   const due = () => enter.due() && act()
 
@@ -63,7 +61,7 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
     } else if (event.type === 'keyup' && list.asked.peek()) list.look(element())
   }
   const marked = (/** @type {KeyboardEvent} */ event) => {
-    const mark = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && MARKS[event.key]
+    const mark = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && MARKS[event.key.toLowerCase()]
     if (mark) wrap(element(), mark)
     return !!mark
   }
@@ -71,8 +69,11 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
   useLayoutEffect(() => {
     element().value = initial
     look()
-    // What is being composed belongs to this field, and to no other that comes in its place.
-    return () => settle(element(), enter)
+    // What is being composed, or about to be sent, belongs to this field, and to no other that comes in its place.
+    return () => {
+      settle(element())
+      due()
+    }
   }, [])
 
   return html`
@@ -93,9 +94,9 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
       placeholder=${hint}
       onInput=${input}
       onClick=${() => list.look(element())}
-      onCompositionStart=${heard}
-      onCompositionUpdate=${heard}
-      onCompositionEnd=${heard}
+      oncompositionstart=${heard}
+      oncompositionupdate=${heard}
+      oncompositionend=${heard}
       onKeyDown=${heard}
       onKeyUp=${heard}
       onBlur=${heard}
@@ -123,11 +124,11 @@ function Found({ of }) {
 /** @param {KeyboardEvent} event */
 const sends = (event) => event.ctrlKey || event.metaKey || (ui.enterSends.peek() && !event.shiftKey)
 
-/** Ends a composition, so that no syllable stays with the input method. @param {HTMLTextAreaElement} field @param {Enter} enter */
-function settle(field, enter) {
+/** Ends a composition, so that no syllable stays with the input method. @param {HTMLTextAreaElement} field */
+function settle(field) {
   if (!enter.composing) return
   field.blur()
-  if (field.isConnected) field.focus()
+  field.focus()
 }
 
 /** For browsers that don't size a field by its text. @param {HTMLTextAreaElement} field */

@@ -13,7 +13,7 @@ export function List({ of, choose }) {
   return html`
     <div class="suggestions popover" role="listbox" id=${of.id} aria-label=${say.suggestions}>
       ${items.map(
-        ({ key, sign, label, note, online }, n) => html`
+        ({ key, sign, tone, label, note, online }, n) => html`
           <div
             key=${key}
             id=${`${of.id}-${n}`}
@@ -23,7 +23,7 @@ export function List({ of, choose }) {
             onMouseDown=${(/** @type {Event} */ event) => event.preventDefault()}
             onClick=${() => choose(n)}
           >
-            <span class="sign" aria-hidden="true" data-online=${online || null}>${sign}</span>
+            <span class=${tone === undefined ? 'glyph' : 'mark'} data-tone=${tone} data-online=${online || null} aria-hidden="true">${sign}</span>
             <span class="label">${label}</span>
             <span class="note">${note && (notes[note] ?? note)}</span>
           </div>

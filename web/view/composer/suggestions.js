@@ -1,8 +1,21 @@
 import { computed, signal } from '@preact/signals'
 import { answering, asked, call } from '../../lib/complete.js'
+import { mark, tone } from '../../lib/mark.js'
+import { ui } from '../../model/ui.js'
 import { replace } from './text.js'
 
-/** @typedef {{ key: string, sign: string, label: string, note: string, put: string, online?: boolean }} Suggestion */
+/** @import { Emoji, search, glyphOf } from '../../lib/emoji.js' */
+/** @typedef {{ key: string, sign: string, label: string, note: string, put: string, tone?: number, online?: boolean }} Suggestion */
+
+/** Emoji, once one was asked for. */
+const emoji = signal(/** @type {{ all: Emoji[], search: typeof search, glyphOf: typeof glyphOf } | null} */ (null))
+const SHOWN = 8
+const NAMED = /(?<=^|[\s(]):([\w+-]+):$/
+
+async function loadEmoji() {
+  const { load, search, glyphOf } = await import('../../lib/emoji.js')
+  emoji.value = { all: await load(), search, glyphOf }
+}
 
 const EVERYBODY = [
   { user: '@here', name: 'here' },
@@ -84,20 +97,42 @@ export class Suggestions {
     return 'moved'
   }
 
-  /** Puts a suggestion in the place of what asked for it. @param {HTMLTextAreaElement} field @param {number} [n] */
-  choose(field, n = this.active.peek()) {
+  /**
+   * Puts a suggestion in the place of what asked for it.
+   * @param {HTMLTextAreaElement} field
+   * @param {number} [n]
+   * @param {() => void} [before] ends what is being composed
+   */
+  choose(field, n = this.active.peek(), before) {
     const { at } = this.asked.peek() ?? {}
     const item = this.items.peek()[n]
     if (at === undefined || !item) return
+    before?.()
     replace(field, at, field.selectionStart, item.put)
     this.#closedAt = at
     this.asked.value = null
   }
 
+  /** A name between two colons has just been typed. @param {HTMLTextAreaElement} field */
+  named(field) {
+    const { value, selectionStart: end } = field
+    const [whole, name] = NAMED.exec(value.slice(0, end)) ?? []
+    const glyph = name && emoji.peek()?.glyphOf(emoji.peek()?.all ?? [], name)
+    if (whole && glyph) replace(field, end - whole.length, end, glyph)
+  }
+
   /** @returns {Suggestion[]} */
   #find() {
     const found = this.asked.value
+    if (found?.kind === ':') return this.#emoji(found.query)
     return found ? this.#people(found.query) : []
+  }
+
+  /** @param {string} query @returns {Suggestion[]} */
+  #emoji(query) {
+    if (!emoji.value) loadEmoji().catch(() => {}) // the next letter tries again
+    const found = emoji.value?.search(emoji.value.all, query, SHOWN) ?? []
+    return found.map(({ glyph, codes, name }) => ({ key: glyph, sign: glyph, label: name[ui.lang.value], note: `:${codes[0]}:`, put: glyph }))
   }
 
   /** @param {string} query @returns {Suggestion[]} */
@@ -118,7 +153,8 @@ export class Suggestions {
       ...answering(query, all.map((each) => ({ ...each, online: false }))),
     ].map(({ user, name, online }) => ({
       key: user,
-      sign: user[0] === '@' ? '@' : [...name][0],
+      sign: user[0] === '@' ? '@' : mark(name),
+      tone: user[0] === '@' ? 0 : tone(user),
       label: name,
       note: user === '@room' ? 'everybody' : user === '@here' ? 'present' : online ? 'online' : '',
       put: call(name),

@@ -24,3 +24,6 @@ export function wrap(field, mark) {
   const from = isMarked ? start - n : start + n
   field.setSelectionRange(from, from + inner.length)
 }
+
+/** A press that leaves a phone's keyboard where it is. @param {Event} event */
+export const keepFocus = (event) => matchMedia('(pointer: coarse)').matches && event.preventDefault()

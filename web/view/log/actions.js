@@ -23,6 +23,12 @@ export const reply = ({ m }, { room }) => (ui.reply.value = { ...ui.reply.value,
 /** @param {Message} message @param {Reader} reader */
 export const edit = ({ m }, { room }) => (ui.editing.value = { room, m })
 
+/** A menu opens upwards where there is no room below. @param {HTMLElement | null} menu */
+function fit(menu) {
+  const [box, end] = [menu?.closest('.log'), menu?.parentElement?.getBoundingClientRect().bottom ?? 0]
+  if (menu && box) menu.classList.toggle('up', end + menu.offsetHeight > box.getBoundingClientRect().bottom)
+}
+
 /** What can be done with the message that is pointed at. @param {{ message: Message, reader: Reader }} props */
 export function Actions({ message, reader }) {
   const say = words.value.log
@@ -35,7 +41,7 @@ export function Actions({ message, reader }) {
     run()
   }
   const button = (/** @type {string} */ icon, /** @type {string} */ label, /** @type {() => void} */ run) =>
-    html`<button class="quiet" title=${label} aria-label=${label} onClick=${run}><${Icon} name=${icon} /></button>`
+    html`<button class="icon-button" title=${label} aria-label=${label} onClick=${run}><${Icon} name=${icon} /></button>`
   const item = (/** @type {string} */ icon, /** @type {string} */ label, /** @type {() => void} */ run, danger = false) =>
     html`<button class=${danger ? 'danger' : ''} onClick=${run}><${Icon} name=${icon} />${label}</button>`
   return html`
@@ -46,7 +52,7 @@ export function Actions({ message, reader }) {
       ${
         isOpen &&
         html`
-          <div class="menu">
+          <div class="menu popover" ref=${fit}>
             <p>${QUICK.map((emoji) => html`<button onClick=${act(() => chat.react(room, m, emoji))}>${emoji}</button>`)}</p>
             ${item('pin', message.pinned ? say.unpin : say.pin, act(() => chat.pin(room, m, !message.pinned)))}
             ${item('copy', say.copy, act(() => copy(message.text ?? '')))}

@@ -12,9 +12,9 @@ export function Failed({ row: { entry }, reader: { chat } }) {
       ${text && html`<p class="text">${text}</p>`}
       <p class="reason">${entry.send ? say.failed : say.failed_change} ${reason}</p>
       <p class="choices">
-        <button onClick=${() => chat.retry(entry.nonce)}>${say.retry}</button>
-        ${text && html`<button onClick=${() => (ui.insert.value = chat.discard(entry.nonce))}>${say.rewrite}</button>`}
-        <button onClick=${() => chat.discard(entry.nonce)}>${say.discard}</button>
+        <button class="button" onClick=${() => chat.retry(entry.nonce)}>${say.retry}</button>
+        ${text && html`<button class="button" onClick=${() => (ui.insert.value = chat.discard(entry.nonce))}>${say.rewrite}</button>`}
+        <button class="button quiet" onClick=${() => chat.discard(entry.nonce)}>${say.discard}</button>
       </p>
     </div>
   `

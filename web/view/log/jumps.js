@@ -11,13 +11,13 @@ export function Jumps({ reader }) {
       ${
         reader.isLineAbove.value &&
         html`
-          <button class="jump up" onClick=${() => reader.toLine()}><${Icon} name="down" />${say.above(reader.line.value?.count ?? 0)}</button>
+          <button class="jump up counted" onClick=${() => reader.toLine()}><${Icon} name="down" />${say.above(reader.line.value?.count ?? 0)}</button>
         `
       }
       ${
         !reader.isAtEnd.value &&
         html`
-          <button class="jump down" aria-label=${unseen > 0 ? null : say.end} onClick=${() => reader.toEnd()}>
+          <button class=${unseen > 0 ? 'jump down counted' : 'jump down'} aria-label=${unseen > 0 ? null : say.end} onClick=${() => reader.toEnd()}>
             <${Icon} name="down" />${unseen > 0 && say.below(unseen)}
           </button>
         `

@@ -30,7 +30,8 @@ export function onKey(event, reader) {
   const rows = /** @type {HTMLElement[]} */ ([...row.parentElement?.querySelectorAll('article[data-m]') ?? []])
   const move = MOVES[{ j: 'ArrowDown', k: 'ArrowUp' }[key] ?? key]
   const message = reader.timeline.peek().messages.find(({ m }) => `${m}` === row.dataset.m)
-  if (key === 'Escape') document.querySelector('textarea')?.focus()
+  if (key === 'Escape' && reader.menu.peek()) reader.menu.value = ''
+  else if (key === 'Escape') document.getElementById('composer')?.focus()
   else if (move) move(rows, rows.indexOf(row))?.focus()
   else if (message && message.text != null && ACTS[key]) ACTS[key](message, reader)
   else return

@@ -38,5 +38,5 @@ export function Gap({ row: { after, before, count }, reader }) {
     if (box.current) observer.observe(box.current)
     return () => observer.disconnect()
   }, [])
-  return html`<p class="gap" ref=${box}><button onClick=${() => reader.load({ before })}>${words.value.log.gap(count)}</button></p>`
+  return html`<p class="gap" ref=${box}><button class="button quiet" onClick=${() => reader.load({ before })}>${words.value.log.gap(count)}</button></p>`
 }

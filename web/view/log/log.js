@@ -1,5 +1,6 @@
-import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
+import { ui } from '../../model/ui.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Jumps } from './jumps.js'
@@ -23,6 +24,15 @@ function Conversation({ room }) {
     if (!box.current) return
     return reader.start(new Scroll(box.current, /** @type {HTMLElement} */ (box.current.firstElementChild), (...far) => reader.scrolled(...far)))
   }, [])
+  useEffect(() => {
+    const key = (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== 'Escape' || event.defaultPrevented || event.isComposing || event.keyCode === 229) return
+      if (reader.menu.peek()) reader.menu.value = ''
+      else if (!ui.dialog.peek() && !ui.pane.peek()) reader.readAll()
+    }
+    addEventListener('keydown', key)
+    return () => removeEventListener('keydown', key)
+  }, [])
   const row = (/** @type {Event} */ { target }) => /** @type {Element} */ (target).closest('article')
   return html`
     <section class="log-frame">
@@ -40,7 +50,7 @@ function Conversation({ room }) {
         <${Rows} reader=${reader} />
       </div>
       <${Jumps} reader=${reader} />
-      <p class="heard" aria-live="polite">${reader.said}</p>
+      <p class="hidden-visually" aria-live="polite">${reader.said}</p>
     </section>
   `
 }

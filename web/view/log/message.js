@@ -41,7 +41,7 @@ export function Message({ row, reader, active }) {
         row.head
           ? html`
               <span class="mark" data-tone=${tone(by)} aria-hidden="true">${mark(name)}</span>
-              <p class="byline"><bdi class="who">${name}</bdi>${kind === 'hook' && html`<span class="badge">${say.hook}</span>`}${when}</p>
+              <p class="byline"><bdi class="who">${name}</bdi>${kind === 'hook' && html`<span class="hook">${say.hook}</span>`}${when}</p>
             `
           : when
       }

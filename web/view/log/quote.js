@@ -12,7 +12,7 @@ export function Quote({ m, message, reader }) {
   if (!answered) return html`<p class="quote">${answered === null && say.gone}</p>`
   return html`
     <a class="quote" href=${`#/${reader.room}/${m}`}>
-      <span class="heard">${say.answers(answered.name)}</span>
+      <span class="hidden-visually">${say.answers(answered.name)}</span>
       <bdi aria-hidden="true">${answered.name}</bdi> <span>${answered.text == null ? say.deleted : plain(answered.text, 200)}</span>
     </a>
   `

@@ -154,6 +154,7 @@ export class Reader {
   readAll() {
     this.line.value = null
     this.isLineAbove.value = false
+    this.chat.read(this.room, this.timeline.peek().last)
     this.toEnd()
   }
 

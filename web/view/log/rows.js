@@ -8,13 +8,15 @@ import { Message } from './message.js'
 import { day } from './time.js'
 
 /** @import { Row } from '../../state/rows.js' */
-/** @typedef {{ row: Row, isActive: boolean, node: unknown }} Drawn */
 
 const VIEWS = { message: Message, pending: Message, failed: Failed, gap: Gap, day: Day, new: New, start: Start, more: More }
 
-/** The rows that are on the page. One that is drawn alike keeps its node as it is: that is what makes a new message cheap. */
+/**
+ * The rows that are on the page. One that is drawn alike stays the same object, and as each reads a signal, it isn't drawn
+ * again: that is what makes a new message cheap.
+ */
 export class Rows extends Component {
-  #drawn = /** @type {Map<string, Drawn>} */ (new Map())
+  #drawn = /** @type {Map<string, Row>} */ (new Map())
 
   getSnapshotBeforeUpdate() {
     this.#reader.scroll?.measure()
@@ -45,21 +47,18 @@ export class Rows extends Component {
     })
     const before = this.#drawn
     this.#drawn = new Map()
-    return html`<div class="rows">${list.map((row) => this.#node(row, before.get(row.key), active.value))}</div>`
+    return html`<div class="lines">${list.map((row) => this.#node(row, before.get(row.key), active.value))}</div>`
   }
 
   get #reader() {
     return /** @type {{ reader: import('./reader.js').Reader }} */ (/** @type {unknown} */ (this.props)).reader
   }
 
-  /** @param {Row} row @param {Drawn | undefined} old @param {number} active */
-  #node(row, old, active) {
+  /** @param {Row} fresh @param {Row | undefined} old @param {number} active */
+  #node(fresh, old, active) {
+    const row = old && same(old, fresh) ? old : fresh
+    this.#drawn.set(row.key, row)
     const isActive = row.kind === 'message' && row.message.m === active
-    const drawn =
-      old && old.isActive === isActive && same(old.row, row)
-        ? old
-        : { row, isActive, node: html`<${VIEWS[row.kind]} key=${row.key} row=${row} reader=${this.#reader} active=${isActive} />` }
-    this.#drawn.set(row.key, drawn)
-    return drawn.node
+    return html`<${VIEWS[row.kind]} key=${row.key} row=${row} reader=${this.#reader} active=${isActive} />`
   }
 }

@@ -1,3 +1,4 @@
+const SEARCHED = 8 // rows in view, among which one is measured
 const NEAR = 40 // px from the end that still count as being there
 
 /** @typedef {{ m: number, top: number }} Place a message, and how far below the upper edge it begins */
@@ -12,9 +13,9 @@ export class Scroll {
   #rows
   #on
   #top = 0
-  #anchor = /** @type {{ row: HTMLElement, top: number } | null} */ (null)
+  #anchor = /** @type {{ row: HTMLElement, at: number, top: number } | null} */ (null)
   #wanted = /** @type {{ m: number | 'new', top?: number, done(row: HTMLElement): void } | null} */ (null)
-  #observer = new ResizeObserver(() => this.settle())
+  #observer = new ResizeObserver(() => this.settle(this.#box.scrollTop))
 
   /**
    * @param {HTMLElement} box
@@ -38,22 +39,25 @@ export class Scroll {
   /** Before the rows change. */
   measure() {
     const row = this.#visible()
-    this.#anchor = row && { row, top: this.#topOf(row) }
+    this.#anchor = row && { row, at: this.#placeOf(row), top: this.#box.scrollTop }
   }
 
-  /** After they have changed, or their heights have. */
-  settle() {
+  /** After they have changed, or their heights have. @param {number} [top] where it was scrolled to, if that isn't what was measured */
+  settle(top = this.#anchor?.top) {
+    this.#look()
     const wanted = this.#wanted
     const row = wanted && this.row(wanted.m)
+    const anchor = this.#anchor
     if (row) {
       const centred = Math.max(0, (this.#box.clientHeight - row.offsetHeight) / 2)
-      this.#by(this.#topOf(row) - (wanted.top ?? centred))
+      this.#box.scrollTop += this.#topOf(row) - (wanted.top ?? centred)
       this.#wanted = null
       wanted.done(row)
     } else if (this.following && this.isWhole) {
       this.#box.scrollTop = this.#box.scrollHeight
-    } else if (this.#anchor?.row.isConnected) {
-      this.#by(this.#topOf(this.#anchor.row) - this.#anchor.top)
+    } else if (anchor?.row.isConnected && top !== undefined) {
+      const to = top + this.#placeOf(anchor.row) - anchor.at
+      if (Math.abs(to - this.#box.scrollTop) > 0.1) this.#box.scrollTop = to
     }
     this.#scrolled()
   }
@@ -90,20 +94,27 @@ export class Scroll {
     return -this.#topOf(row)
   }
 
-  // What comes between a scroll and its event must not count as scrolled up: only going up is.
   #scrolled = () => {
+    const { scrollTop, clientHeight } = this.#box
+    const below = this.#look()
+    this.measure()
+    this.#on(scrollTop / clientHeight, below / clientHeight)
+  }
+
+  // What comes between a scroll and its event must not count as scrolled up: only going up is.
+  #look() {
     const { scrollTop, scrollHeight, clientHeight } = this.#box
     const below = scrollHeight - scrollTop - clientHeight
     const isNear = this.isWhole && below < NEAR
     if (isNear || scrollTop < this.#top) this.following = isNear
     this.#top = scrollTop
-    this.measure()
-    this.#on(scrollTop / clientHeight, below / clientHeight)
+    return below
   }
 
-  /** @param {number} px */
-  #by(px) {
-    if (Math.abs(px) > 0.1) this.#box.scrollTop += px
+  // Among what is scrolled: where it is scrolled to meanwhile makes no difference.
+  /** @param {HTMLElement} row */
+  #placeOf(row) {
+    return this.#topOf(row) + this.#box.scrollTop
   }
 
   /** @param {HTMLElement} row */
@@ -111,7 +122,8 @@ export class Scroll {
     return row.getBoundingClientRect().top - this.#box.getBoundingClientRect().top
   }
 
-  // The first message in view, by halves: rows stand in order.
+  // The first message in view that follows another, as one at an edge is drawn otherwise when more comes. By halves: rows
+  // stand in order.
   #visible() {
     const rows = /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#rows.children)
     const edge = this.#box.getBoundingClientRect().top
@@ -122,7 +134,7 @@ export class Scroll {
       if (rows[middle].getBoundingClientRect().bottom <= edge) low = middle + 1
       else high = middle
     }
-    while (low < rows.length && !Number(rows[low].dataset.m)) low++
-    return rows[low] ?? null
+    const inView = [...rows].slice(low, low + SEARCHED).filter((row) => Number(row.dataset.m))
+    return inView.find((row) => Number(/** @type {HTMLElement | null} */ (row.previousElementSibling)?.dataset.m)) ?? inView[0] ?? null
   }
 }

@@ -38,7 +38,7 @@ function Code({ children, ...props }) {
   return html`
     <div class="code">
       <pre ref=${box} ...${props}>${children}</pre>
-      <button class="quiet" title=${label} aria-label=${label} onClick=${take}><${Icon} name=${isCopied ? 'check' : 'copy'} /></button>
+      <button class="icon-button" title=${label} aria-label=${label} onClick=${take}><${Icon} name=${isCopied ? 'check' : 'copy'} /></button>
     </div>
   `
 }

@@ -45,7 +45,7 @@ export function Person({ member, room, detail, online }) {
       <button class="row" aria-expanded=${open} onClick=${() => setOpen(!open)}>${line}</button>
       ${open &&
       html`
-        <div class="actions">
+        <div class="deeds">
           ${(entry?.kind !== 'direct' || detail.members.length > 2) && html`<button class="button quiet" disabled=${busy} onClick=${talk}>${say.direct}</button>`}
           <button class="button quiet" onClick=${mention}>${say.mention}</button>
           ${mayRule &&
