@@ -96,6 +96,141 @@ describe('a room of 10,000 messages', () => {
     }))
 })
 
+describe('where it is read', () => {
+  test('what was missed is counted, and fetched when it comes into view', async () => {
+    const room = await ann.room('틈')
+    const said = await ann.many(lines(400), room)
+    await withChat(damso.url, { name: '틈새' }, async (page) => {
+      await enter(page, room)
+      await page.evaluate((hash) => (location.hash = hash), `#/${room}/${said[99]}`)
+      await until(() => isInView(page, '100번째'), 'the message of the link is in view')
+      await until(() => message(page, '100번째').evaluate((row) => row.classList.contains('lit')), 'and lit')
+      await settled(page)
+      const gap = page.log.locator('.gap')
+      assert.match(await gap.innerText(), /^메시지 \d+개 불러오기$/)
+      await shot(page, 'log-gap')
+      await page.log.evaluate((log) => (log.scrollTop = log.querySelector('.gap').offsetTop - 300))
+      await until(async () => (await gap.count()) === 0 || !(await gap.isVisible()) || /\d/.test(await gap.innerText()), 'it is filled')
+      // On to the end: nothing is missing then, and each is there once.
+      await scrolled(page, 700, `${said.at(-1)}`)
+      assert.equal(await gap.count(), 0)
+      const texts = await page.log.locator('.text').evaluateAll((all) => all.map((text) => Number.parseInt(text.innerText, 10)))
+      assert.deepEqual(texts, Array.from({ length: texts.length }, (_, i) => 400 - texts.length + 1 + i))
+    })
+  })
+
+  test('the line of what is new stays until Esc, and a button leads to it', async () => {
+    const room = await ann.room('새 글')
+    await ann.many(lines(20), room)
+    await withChat(damso.url, { name: '늦은이' }, async (page) => {
+      await enter(page, room)
+      await page.evaluate(() => (location.hash = '#/lobby'))
+      await page.log.getByRole('article').first().waitFor({ state: 'detached' })
+      await ann.many(lines(60, 21), room)
+      await page.evaluate((hash) => (location.hash = hash), `#/${room}`)
+      await message(page, '80번째').waitFor()
+      const up = page.getByRole('button', { name: '새 메시지 60개' })
+      await up.click()
+      await until(() => isInView(page, '21번째'), 'the first new message is in view')
+      assert.deepEqual(await page.log.locator('.new').evaluate((line) => [line.previousElementSibling.innerText, line.nextElementSibling.innerText].map((text) => /(\d+)번째/.exec(text)[1])), ['20', '21'])
+      assert.equal(await up.count(), 0)
+      await shot(page, 'log-new')
+      await ann.say('하나 더', { room })
+      await page.getByRole('button', { name: /새 메시지 1개/ }).waitFor()
+      await page.keyboard.press('Escape')
+      await until(async () => (await fromEnd(page)) < 2, 'Esc leads to the end')
+      assert.equal(await page.log.locator('.new').count(), 0)
+    })
+  })
+
+  test('it follows what comes, stays where it is read, and remembers that by room', async () => {
+    const room = await ann.room('자리')
+    await ann.many(lines(80), room)
+    await withChat(damso.url, { name: '자리지기' }, async (page) => {
+      await enter(page, room)
+      await ann.many(['a\nb\nc', 'd\ne'], room)
+      await arrives(page, 'd\ne')
+      assert.ok((await fromEnd(page)) < 2)
+      await page.log.evaluate((log) => (log.scrollTop -= 900))
+      await quiet()
+      const topOf = () => message(page, '60번째').evaluate((row) => row.getBoundingClientRect().top)
+      const before = await topOf()
+      await ann.many(lines(5, 900), room)
+      await page.getByRole('button', { name: /새 메시지 5개/ }).waitFor()
+      assert.ok(Math.abs((await topOf()) - before) < DRIFT_MAX)
+      await page.evaluate(() => (location.hash = '#/lobby'))
+      await page.log.getByRole('article').first().waitFor({ state: 'detached' })
+      await page.evaluate((hash) => (location.hash = hash), `#/${room}`)
+      await until(async () => Math.abs((await topOf()) - before) < DRIFT_MAX, 'it is where it was')
+      await page.say('나도 한마디')
+      await until(async () => (await fromEnd(page)) < 2, 'what is said by oneself leads to the end')
+    })
+  })
+
+  test('one’s own line is there in the next frame', () =>
+    withChat(damso.url, { name: '빠른이' }, async (page) => {
+      await page.field.fill('바로 보이기')
+      await page.evaluate(() => {
+        addEventListener('keydown', ({ key }) => {
+          if (key === 'Enter') requestAnimationFrame(() => (window.inFrame = document.querySelector('.log').innerText.includes('바로 보이기')))
+        }, true)
+      })
+      await page.field.press('Enter')
+      assert.equal(await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(window.inFrame))))), true)
+      const node = await message(page, '바로 보이기').elementHandle()
+      await settled(page)
+      assert.ok(await node.evaluate((row) => row.isConnected && !row.classList.contains('pending')), 'and keeps its node')
+    }))
+})
+
+describe('what can be done with a message', () => {
+  test('by keys alone', () =>
+    withChat(damso.url, { name: '자판이' }, async (page) => {
+      for (const text of ['하나', '둘', '셋']) await page.say(text)
+      await settled(page)
+      await message(page, '둘').focus()
+      assert.match(await message(page, '둘').getAttribute('aria-label'), /^자판이, 오[전후] \d+:\d\d$/)
+      await page.keyboard.press('j')
+      assert.ok(await message(page, '셋').evaluate((row) => row === document.activeElement && row.tabIndex === 0))
+      await page.keyboard.press('ArrowUp')
+      await page.keyboard.press('Delete')
+      await page.getByRole('button', { name: '정말 지울까요?' }).click()
+      await until(async () => (await page.log.innerText()).includes('지운 메시지입니다.'), 'it is deleted')
+      await message(page, '셋').focus()
+      await page.keyboard.press('r')
+      await page.field.fill('넷')
+      await page.field.press('Enter')
+      await settled(page)
+      assert.match(await message(page, '넷').locator('a.quote').innerText(), /자판이 셋/)
+      await message(page, '넷').focus()
+      await page.keyboard.press('e')
+      await until(() => page.evaluate(() => document.activeElement.value === '넷'), 'it is being edited')
+      await page.keyboard.press('Escape')
+    }))
+
+  test('by the pointer: reactions, pins, links', () =>
+    withChat(damso.url, { name: '손가락' }, async (page) => {
+      const m = await ann.say('어때요?')
+      await arrives(page, '어때요?')
+      const row = message(page, '어때요?')
+      await row.hover()
+      await row.getByRole('button', { name: '더 보기' }).click()
+      await row.getByRole('button', { name: '👍' }).click()
+      const thumb = row.getByRole('button', { name: '👍 1' })
+      assert.equal(await thumb.getAttribute('aria-pressed'), 'true')
+      await settled(page)
+      await ann.react(m, '👍')
+      await row.getByRole('button', { name: '👍 2' }).click()
+      await settled(page)
+      assert.equal(await row.getByRole('button', { name: '👍 1' }).getAttribute('aria-pressed'), 'false')
+      assert.equal(await row.getByRole('button', { name: '👍 1' }).getAttribute('title'), 'Ann')
+      await row.hover()
+      await row.getByRole('button', { name: '더 보기' }).click()
+      await row.getByRole('button', { name: '고정하기' }).click()
+      await until(async () => (await row.innerText()).includes('고정됨'), 'it is pinned')
+    }))
+})
+
 /** Joins a room and goes there. */
 async function enter(page, room, at = '') {
   await page.evaluate(

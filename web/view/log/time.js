@@ -3,7 +3,7 @@ import { ui } from '../../model/ui.js'
 
 /** Times as the reader's language writes them. */
 export const times = computed(() => {
-  const lang = ui.lang.value
+  const lang = navigator.languages.find((each) => each.startsWith(ui.lang.value)) ?? ui.lang.value
   const made = (/** @type {Intl.DateTimeFormatOptions} */ options) => new Intl.DateTimeFormat(lang, options)
   return {
     clock: made({ hour: 'numeric', minute: '2-digit' }),
