@@ -132,14 +132,14 @@ export class Chat {
     this.#settle()
   }
 
-  /** @param {string} room @param {string} text @param {number} [reply] */
+  /** False: there is too much that waits. @param {string} room @param {string} text @param {number} [reply] */
   say(room, text, reply) {
-    this.#put((nonce, client, now) => client.send({ room, nonce, text, reply: reply ?? null }, now))
+    return this.#put((nonce, client, now) => client.send({ room, nonce, text, reply: reply ?? null }, now))
   }
 
-  /** @param {string} room @param {number} m @param {string} text */
+  /** As `say`. @param {string} room @param {number} m @param {string} text */
   edit(room, m, text) {
-    this.#put((nonce, client, now) => client.change({ room, nonce, m, op: 'edit', text }, now))
+    return this.#put((nonce, client, now) => client.change({ room, nonce, m, op: 'edit', text }, now))
   }
 
   /** @param {string} room @param {number} m */
@@ -225,8 +225,9 @@ export class Chat {
 
   /** @param {(nonce: string, client: Client, now: number) => unknown} command */
   #put(command) {
-    this.#session.do((client, now) => command(nonce(), client, now))
+    const done = this.#session.do((client, now) => command(nonce(), client, now))
     this.#settle() // in this very frame
+    return done !== false
   }
 
   /** @param {any} notice */

@@ -18,7 +18,7 @@ export const ui = {
   lang,
   theme: kept('theme', /** @type {'system' | 'light' | 'dark'} */ ('system')),
   /** whether Enter sends and Shift+Enter breaks the line, or the other way round with Ctrl+Enter */
-  enterSends: kept('enterSends', true),
+  enterSends: kept('enterSends', !matchMedia('(pointer: coarse)').matches), // a phone's keyboard has no other way to break one
   notify: kept('notify', false),
   sound: kept('sound', false),
 

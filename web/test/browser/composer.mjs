@@ -482,6 +482,8 @@ describe('the field', () => {
           assert.ok(box.height >= 44 && box.width >= 44 && box.x + box.width <= 390 && box.y + box.height <= 844, JSON.stringify(box))
         }
         await page.field.fill('안녕')
+        await page.field.press('Enter') // which a phone's keyboard has for nothing else
+        assert.equal(await value(page), '안녕\n')
         await page.getByRole('button', { name: '보내기' }).tap()
         await until(() => said(page).length === 1)
         assert.equal(await page.evaluate(() => document.activeElement.id), 'composer')

@@ -36,7 +36,7 @@ export function Draft({ room }) {
   const send = () => {
     const text = tidy(element().value)
     if (!text || [...text].length > chat.limits.peek().text_chars) return
-    chat.say(room, text, ui.reply.peek()[room])
+    if (!chat.say(room, text, ui.reply.peek()[room])) return void (chat.complaint.value = say.full)
     wrote.current = -WRITES
     set('')
     answer(room)

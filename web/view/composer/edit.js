@@ -23,7 +23,7 @@ export function Edit({ room, m }) {
     const text = tidy(element().value)
     if (!text) return setEmpty(true)
     if ([...text].length > chat.limits.peek().text_chars) return
-    if (text !== was) chat.edit(room, m, text)
+    if (text !== was && !chat.edit(room, m, text)) return void (chat.complaint.value = say.full)
     close()
   }
   const keyed = (/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && (close(), true)
