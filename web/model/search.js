@@ -46,9 +46,13 @@ export class Search {
     clearTimeout(this.#timer)
     this.#asking.abort()
     if (this.query.value.trim()) return this.#ask('')
+    this.#empty()
+    this.state.value = 'idle'
+  }
+
+  #empty() {
     this.hits.value = []
     this.more.value = ''
-    this.state.value = 'idle'
   }
 
   /** The next page. */
@@ -60,8 +64,9 @@ export class Search {
   async #ask(before) {
     const { signal } = (this.#asking = new AbortController())
     this.state.value = 'searching'
+    const goesOn = !!before
     try {
-      let hits = before ? this.hits.value : []
+      let hits = goesOn ? this.hits.value : []
       const enough = hits.length + 1
       for (let page = 0; page < EMPTY_PAGES; page++) {
         const answer = await this.#api.search(this.#params(before), signal)
@@ -76,6 +81,7 @@ export class Search {
       this.state.value = 'done'
     } catch (problem) {
       if (signal.aborted) return
+      if (!goesOn) this.#empty() // what another query found is no answer to this one
       this.state.value = /** @type {any} */ (problem).code === 'bad_field' ? 'wrong' : 'failed'
     }
   }

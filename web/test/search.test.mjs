@@ -71,16 +71,16 @@ test('only the last query counts', async () => {
   assert.deepEqual(ms(), [2])
 })
 
-test('what is refused is told, and what was found stays', async () => {
+test('what is refused is told, and what was found stays if only its next page is', async () => {
   const refused = (code) => Object.assign(new Error(code), { code })
-  const { search, ms } = searching({ hits: [hit(1)], partial: true }, refused('bad_field'), refused('unavailable'))
+  const { search, ms } = searching({ hits: [hit(1)], partial: true, more: 'a' }, refused('unavailable'), refused('bad_field'))
   search.query.value = '점심'
   await search.run()
   assert.equal(search.partial.value, true)
+  await search.next()
+  assert.deepEqual([search.state.value, ms(), search.more.value], ['failed', [1], 'a'])
   await search.run()
-  assert.equal(search.state.value, 'wrong')
-  await search.run()
-  assert.deepEqual([search.state.value, ms()], ['failed', [1]])
+  assert.deepEqual([search.state.value, ms()], ['wrong', []])
   search.query.value = ' '
   search.run()
   assert.deepEqual([search.state.value, ms()], ['idle', []])

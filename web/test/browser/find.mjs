@@ -38,7 +38,7 @@ let names = 0
 const somebody = (run, options) => withChat(damso.url, { name: `민수${++names}`, ...options }, run)
 
 async function switcher(page) {
-  await page.getByRole('button', { name: /^찾아가기/ }).click()
+  await page.keyboard.press('Control+k')
   const field = page.getByRole('combobox')
   await field.waitFor()
   return field
@@ -168,7 +168,8 @@ describe('one Enter chooses once', () => {
 
 describe('the search', () => {
   const open = async (page) => {
-    await page.getByRole('button', { name: /^(검색|Search)$/ }).click()
+    await page.field.blur()
+    await page.keyboard.press('/')
     const field = page.getByRole('searchbox')
     await field.waitFor()
     return field
