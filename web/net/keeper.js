@@ -8,7 +8,7 @@ import { Tabs } from './tabs.js'
 const SHOWN = 200 // messages of each room that a reload shows at once
 const ROOMS = 20 // rooms of which they are kept
 const LATER = 1_000 // ms after a change in which others come along
-const AGAIN = 5_000 // ms after which a tab that died is missed
+const AGAIN = 5_000 // ms after which a tab that is gone is missed; one that is loaded again comes back before
 
 /**
  * Keeps what the user said over reload and crash, in agreement with the user's other tabs; and the last screens.
@@ -63,7 +63,6 @@ export class Keeper {
       made: (waiting) => this.#session?.do((client) => client.shadow(waiting)),
       gone: (nonce, seq) => this.#session?.do((client) => client.gone(nonce, seq)),
       held: () => ({ waiting: this.#outbox.filter(isOurs).map(waiting), refused: [...this.#refused] }),
-      left: () => this.#adopt(),
     })
   }
 

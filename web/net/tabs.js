@@ -4,7 +4,7 @@ const ANSWER = 200 // ms in which a living tab says what it has to send
 
 /**
  * @typedef {{ made(waiting: Waiting): void, gone(nonce: string, seq?: number | null): void, held(): { waiting: Waiting[],
- *   refused: string[] }, left(): void }} On
+ *   refused: string[] } }} On
  */
 
 /** What the tabs of one person tell each other. Where they can't, each is alone. */
@@ -19,7 +19,7 @@ export class Tabs {
     } catch {
       return
     }
-    this.#channel.onmessage = ({ data: { made = [], gone, seq, ask, refused = [], left } }) => {
+    this.#channel.onmessage = ({ data: { made = [], gone, seq, ask, refused = [] } }) => {
       for (const waiting of made) {
         this.#claimed.add(waiting.nonce)
         on.made(waiting)
@@ -30,9 +30,7 @@ export class Tabs {
         const { waiting, refused } = on.held()
         this.#channel?.postMessage({ made: waiting, refused })
       }
-      if (left) on.left()
     }
-    addEventListener('pagehide', () => this.#channel?.postMessage({ left: true }))
   }
 
   /** @param {Waiting} waiting */
