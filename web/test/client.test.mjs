@@ -121,15 +121,15 @@ test('10,000 messages held cost an event no more than ten', () => {
   line.hear({ t: 'ok', id: 2, head: 0, n: 0, first: 1, mode: 'reset', messages: [] })
   const { client } = line
   const texts = Array.from({ length: 30_000 }, (_, i) => JSON.stringify(msg(i + 1)))
-  const start = performance.now()
+  const start = process.cpuUsage()
   for (const text of texts) {
     client.receive(text, 0)
     while (client.poll());
   }
-  const each = (performance.now() - start) / texts.length
+  const each = process.cpuUsage(start).user / texts.length // µs: others may be busy too
   const { messages } = client.rooms.get('r')
   assert.ok(messages.length >= 10_000 && messages.length < 11_000, `${messages.length}`)
-  assert.ok(each < 0.1, `${each} ms`)
+  assert.ok(each < 100, `${each} µs`)
 })
 
 test('what another tab sends is shown here, goes as it goes there, and is sent by us when that tab is gone', () => {
