@@ -29,7 +29,7 @@ export function JoinRoom({ close }) {
     ${rooms?.length === 0 && html`<p class="hint">${say.noRooms}</p>`}
     ${rooms && html`
       <${Filter} of=${rooms} query=${query} change=${setQuery} />
-      <ul class="rows picker">
+      <ul class="rows find-rows">
         ${choices(query, rooms).found.map(({ id, name, kind, topic }) => html`
           <li key=${id}>
             <button class="row" disabled=${busy} onClick=${() => join(id)}>

@@ -23,7 +23,7 @@ export function Picker({ title, picked, pick }) {
     <div class="field" role="group" aria-label=${title}>
       <span>${title}</span>
       <${Filter} of=${all} query=${query} change=${setQuery} />
-      <ul class="rows picker">
+      <ul class="rows find-rows">
         ${choices(query, all).found.slice(0, SHOWN).map(({ user, name }) => html`
           <li key=${user}>
             <label class="row">
