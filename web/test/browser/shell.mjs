@@ -1,8 +1,10 @@
 /** The frame of the browser client: the first minute, rooms, keys, phones, settings. As ./app.mjs. */
 import assert from 'node:assert/strict'
+import { appendFile, cp } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import jsQR from 'jsqr'
-import { startDamso } from '../lib/damso.mjs'
+import { startDamso, withDamso, withFolder } from '../lib/damso.mjs'
 import { HOST } from '../lib/host.mjs'
 import { arrives, AWAY, closeBrowser, DESKTOP, entered, newKey, openChat, PHONE, quiet, reload, shot, until, withChat } from '../lib/page.mjs'
 
@@ -326,6 +328,38 @@ test('an app: kept for when the server is away, and never the API', { skip: HOST
     })
     assert.ok(kept.length > 50)
     assert.deepEqual(kept.filter((path) => !/^\/(assets\/.*|manifest\.webmanifest)?$/.test(path)), [])
+  }))
+
+test('a new version waits for a press, and loses no draft', { skip: HOST !== '127.0.0.1' && 'a service worker needs a secure context' }, (t) =>
+  withFolder(async (folder) => {
+    const web = new URL('../..', import.meta.url).pathname
+    await cp(web, folder, { recursive: true, filter: (path) => !/node_modules|\/test\b/.test(path) })
+    await withDamso({ lifted: true, env: { DAMSO_WEB: folder } }, ({ url }) =>
+      withChat(url, { name: '새판' }, async (page) => {
+        const version = () => page.locator('script[type=module]').evaluate(({ src }) => /assets\/(\w+)/.exec(src)[1])
+        const first = await version()
+        await until(() => page.evaluate(() => !!navigator.serviceWorker.controller), 'the worker has the page')
+        await appendFile(join(folder, 'css/base.css'), '\n.new { color: inherit; }\n')
+        if ((await (await fetch(url)).text()).includes(first)) return t.skip('this server has its pages built in')
+        await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update())
+        await page.getByText('새 버전이 준비됐어요').waitFor()
+        await quiet()
+        assert.equal(await version(), first, 'nothing happens by itself')
+        await page.field.fill('쓰다 만 글')
+        await shot(page, 'update')
+        let loads = 0
+        page.on('load', () => loads++)
+        await page.getByRole('button', { name: '새로 고침' }).click()
+        await until(() => loads)
+        await entered(page)
+        assert.notEqual(await version(), first)
+        assert.equal(await page.field.inputValue(), '쓰다 만 글')
+        await quiet(1000)
+        assert.equal(loads, 1)
+        assert.equal(await page.getByText('새 버전이 준비됐어요').count(), 0)
+        assert.deepEqual(await page.evaluate(async () => (await caches.keys()).length), 1)
+      }),
+    )
   }))
 
 test('the worker’s policy passes the worker’s address alone', { skip: HOST !== '127.0.0.1' && 'no secure context' }, () =>
