@@ -3,7 +3,7 @@ import { Api } from './net/api.js'
 import { Keeper } from './net/keeper.js'
 import { Chat, nonce } from './model/chat.js'
 import { ChatContext } from './model/context.js'
-import { clean, key, name } from './model/identity.js'
+import { become, clean, key, name } from './model/identity.js'
 import { ui } from './model/ui.js'
 import { Client } from './state/client.js'
 import { html } from './view/html.js'
@@ -11,13 +11,6 @@ import { App } from './view/shell/app.js'
 import { First } from './view/shell/first.js'
 
 const root = /** @type {HTMLElement} */ (document.getElementById('app'))
-
-// A link from another device carries the key in its fragment, which no server sees.
-const given = new URLSearchParams(location.hash.slice(1)).get('key')
-if (given) {
-  key.value = given
-  history.replaceState(null, '', location.pathname)
-}
 
 /** @param {boolean} isNew */
 async function begin(isNew) {
@@ -41,8 +34,24 @@ function first(chosen) {
   begin(true)
 }
 
-if (key.value) begin(false)
-else {
+/** Goes in as whoever this device is. */
+function enter() {
+  if (key.value) return begin(false)
   render(html`<${First} done=${first} />`, root)
   clean().catch(() => {}) // no database can be had
+}
+
+// A link from another device carries the key in its fragment, which no server sees.
+const given = new URLSearchParams(location.hash.slice(1)).get('key')
+if (given) history.replaceState(null, '', location.pathname)
+if (given && key.value && given !== key.value) {
+  const { Replace } = await import('./view/shell/replace.js')
+  const done = (/** @type {boolean} */ replace) => {
+    if (replace) become(given)
+    enter()
+  }
+  render(html`<${Replace} done=${done} />`, root)
+} else {
+  if (given) become(given)
+  enter()
 }

@@ -4,11 +4,19 @@ import { kept } from './kept.js'
 export const key = kept('key', '')
 export const name = kept('name', '')
 
-/** Nobody is here any more: what was theirs goes. What is in the database goes when the page comes back without it. */
-export function leave() {
-  for (const what of Object.keys(localStorage)) if (/^damso\.(draft|told)/.test(what)) localStorage.removeItem(what)
-  key.value = ''
+/** This device is somebody else from now on: what was the former user's goes. @param {string} other their key */
+export function become(other) {
+  if (key.value === other) return
+  try {
+    for (const what of Object.keys(localStorage)) if (/^damso\.(draft|told)/.test(what)) localStorage.removeItem(what)
+  } catch {} // nothing was kept
+  key.value = other
   name.value = ''
+}
+
+/** Nobody is here any more. What is in the database goes when the page comes back without it. */
+export function leave() {
+  become('')
   location.reload()
 }
 

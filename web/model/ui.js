@@ -40,4 +40,10 @@ export const ui = {
 effect(() => {
   document.documentElement.lang = lang.value
   document.documentElement.dataset.theme = ui.theme.value
+  const bars = document.querySelectorAll('meta[name=theme-color]') // what the system lays round the page, by day and by night
+  for (const [i, scheme] of ['light', 'dark'].entries()) {
+    const { value } = ui.theme
+    const bar = /** @type {HTMLMetaElement} */ (bars[i])
+    bar.media = value === 'system' ? `(prefers-color-scheme: ${scheme})` : value === scheme ? 'all' : 'not all'
+  }
 })

@@ -39,6 +39,10 @@ const ko = {
   stopped_sign_in_again: '이 기기의 열쇠가 더는 맞지 않아요.',
   stopped_asked: '연결을 끊었어요.',
   again: '새 이름으로 들어가기',
+  replace: '이 기기를 다른 사람으로 쓸까요?',
+  replaceHint: (/** @type {string} */ name) => `지금은 ${name}님으로 쓰고 있어요. 바꾸면 이 기기에서 그 열쇠가 지워져요. 직접 찍은 링크가 아니라면 바꾸지 마세요.`,
+  stay: (/** @type {string} */ name) => `${name}님으로 계속하기`,
+  replaceSure: '링크의 사람으로 바꾸기',
   update: '새 버전이 준비됐어요.',
   refresh: '새로 고침',
 }
@@ -85,6 +89,10 @@ const en = {
   stopped_sign_in_again: 'This device’s key isn’t accepted any more.',
   stopped_asked: 'Disconnected.',
   again: 'Come in under a new name',
+  replace: 'Use this device as somebody else?',
+  replaceHint: (name) => `You are ${name} here. That key goes from this device if you change. Don’t, unless it is your own link.`,
+  stay: (name) => `Stay ${name}`,
+  replaceSure: 'Be who the link says',
   update: 'A new version is ready.',
   refresh: 'Refresh',
 }

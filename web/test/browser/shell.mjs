@@ -376,3 +376,58 @@ test('the worker’s policy passes the worker’s address alone', { skip: HOST !
     )
     assert.deepEqual(refused, [true, true], 'neither once more nor another one')
   }))
+
+test('a link doesn’t make somebody else of who is here without a word', () =>
+  withChat(damso.url, { name: '본인' }, async (page) => {
+    const mine = await keyOf(page)
+    const link = async () => {
+      await page.goto('about:blank')
+      await page.goto(`${damso.url}/#key=${newKey()}`)
+      await page.getByText('이 기기를 다른 사람으로 쓸까요?').waitFor()
+    }
+    await link()
+    await shot(page, 'replace')
+    await page.getByRole('button', { name: '본인님으로 계속하기' }).click()
+    await page.field.waitFor()
+    assert.equal(await keyOf(page), mine)
+    await link()
+    await page.getByRole('button', { name: '링크의 사람으로 바꾸기' }).click()
+    // Nobody has that key yet.
+    await page.locator('input[name=name]').waitFor()
+    assert.notEqual(await keyOf(page), mine)
+  }))
+
+test('what lay beside the conversation is there again, and takes no focus', () =>
+  withChat(damso.url, { name: '곁' }, async (page) => {
+    await page.getByRole('button', { name: '참여자' }).click()
+    await page.locator('.pane').waitFor()
+    await reload(page)
+    await page.locator('.pane').waitFor()
+    assert.equal(await page.evaluate(() => document.activeElement?.closest('.pane')), null)
+    await page.getByRole('button', { name: '참여자' }).click()
+    await until(async () => (await page.locator('.pane').count()) === 0)
+  }))
+
+test('somebody who is called and doesn’t look is told, once over all tabs', { skip: HOST !== '127.0.0.1' && 'no secure context' }, () =>
+  withChat(damso.url, { name: '부름', permissions: ['notifications'] }, (page) =>
+    withChat(damso.url, { name: '부르는이' }, async (other) => {
+      await page.locator('.me button').last().click()
+      const knob = page.getByRole('switch', { name: '알림', exact: true })
+      assert.equal(await knob.isChecked(), false)
+      await knob.click()
+      await until(() => knob.isChecked(), 'switched on')
+      await page.keyboard.press('Escape')
+      const { id } = await ask(await keyOf(page), 'POST', '/rooms', { kind: 'public', name: '딴방' })
+      await page.evaluate(() => navigator.serviceWorker.ready)
+      const shown = () => page.evaluate(async () => (await (await navigator.serviceWorker.ready).getNotifications()).map(({ title, body, data }) => [title, body, data.room]))
+      await room(page, '딴방').click()
+      await until(async () => (await title(page).innerText()) === '딴방')
+      await withChat(damso.url, { context: page.context(), at: `#/${id}` }, async () => {
+        await other.say('그냥 하는 말')
+        await other.say('@부름 여기요')
+        await until(async () => (await shown()).length, 'a notification')
+        await quiet(800)
+        assert.deepEqual(await shown(), [['부르는이 · lobby', '@부름 여기요', 'lobby']])
+      })
+    }),
+  ))

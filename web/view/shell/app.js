@@ -37,6 +37,9 @@ export function App({ isNew }) {
     return () => ends.forEach((end) => end())
   }, [])
   useSignalEffect(() => {
+    if (chat.me.value) name.value = chat.me.value.name // who came by a link has one too
+  })
+  useSignalEffect(() => {
     const room = chat.room.value
     document.title = titled(calls(chat.rooms.value), chat.entry(room)?.name ?? room, words.value.shell.title)
   })

@@ -4,6 +4,7 @@ import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
 import { KIND } from './room-link.js'
+import { calls } from './title.js'
 
 /** What the header has a button for: a pane, or a dialog. */
 const BUTTONS = /** @type {const} */ ([
@@ -29,11 +30,14 @@ export function Header() {
   const entry = chat.entry(room)
   const topic = chat.detail(room).value?.topic
   const narrow = ui.narrow.value
+  const called = narrow ? calls(chat.rooms.value.filter(({ id }) => id !== room)) : 0
   return html`
     <header class="room-head">
       ${
         narrow &&
-        html`<button class="icon-button" aria-label=${say.back} onClick=${() => (ui.side.value = 'rooms')}><${Icon} name="back" /></button>`
+        html`<button class="icon-button" aria-label=${say.back} onClick=${() => (ui.side.value = 'rooms')}>
+          <${Icon} name="back" />${called > 0 && html`<span class="badge">${called}</span>`}
+        </button>`
       }
       <div class="room-title">
         <h1>${entry && html`<${Icon} name=${KIND[entry.kind]} />`}<span>${entry?.name ?? room}</span></h1>

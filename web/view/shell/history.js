@@ -1,5 +1,10 @@
 import { effect } from '@preact/signals'
+import { kept } from '../../model/kept.js'
 import { ui } from '../../model/ui.js'
+
+/** what lay beside the conversation on a wide screen */
+const remembered = kept('pane', /** @type {import('../../model/ui.js').Pane | null} */ (null))
+if (!ui.narrow.peek()) ui.pane.value = remembered.peek()
 
 /** On a phone, where one pane hides the other, the way back is the browser's: each pane is a step of its history. */
 export function keepHistory() {
@@ -24,6 +29,7 @@ export function keepHistory() {
     const open = ui.pane.value
     if (open) ui.side.value = 'pane'
     else if (ui.side.peek() === 'pane') ui.side.value = 'log'
+    if (!ui.narrow.peek() && open !== 'search') remembered.value = open
   })
   addEventListener('popstate', () => {
     if (!ui.narrow.value) return

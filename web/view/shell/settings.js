@@ -32,23 +32,24 @@ const Choice = ({ title, name, of, choices, hint }) => html`
   </div>
 `
 
-/** @param {{ title: string, hint: string, on: boolean, disabled?: boolean, flip(on: boolean): void }} props */
-const Switch = ({ title, hint, on, disabled, flip }) => html`
-  <label class="setting aside">
-    <h3>${title}</h3>
+/** @param {{ title: string, name: string, hint: string, on: boolean, flip(on: boolean): void }} props */
+const Switch = ({ title, name, hint, on, flip }) => html`
+  <div class="setting aside">
+    <label for=${`set-${name}`}>${title}</label>
     <input
       type="checkbox"
       class="switch"
       role="switch"
+      id=${`set-${name}`}
+      aria-describedby=${`set-${name}-hint`}
       checked=${on}
-      disabled=${disabled}
       onChange=${(/** @type {any} */ { currentTarget }) => {
         flip(currentTarget.checked)
         currentTarget.checked = on // what came of it is shown when it has come
       }}
     />
-    <p class="hint">${hint}</p>
-  </label>
+    <p class="hint" id=${`set-${name}-hint`}>${hint}</p>
+  </div>
 `
 
 /** What of this page is the reader's choice. @param {{ close(): void }} props */
@@ -85,9 +86,9 @@ export default function Settings({ close }) {
       ${
         why && !ui.notify.value
           ? html`<div class="setting"><h3>${say.notify}</h3><p class="hint">${why}</p></div>`
-          : html`<${Switch} title=${say.notify} hint=${say.notifyHint} on=${ui.notify.value && !why} flip=${notify} />`
+          : html`<${Switch} name="notify" title=${say.notify} hint=${say.notifyHint} on=${ui.notify.value && !why} flip=${notify} />`
       }
-      <${Switch} title=${say.sound} hint=${say.soundHint} on=${ui.sound.value} flip=${sound} />
+      <${Switch} name="sound" title=${say.sound} hint=${say.soundHint} on=${ui.sound.value} flip=${sound} />
       <div class="setting buttons">
         <button class="button" onClick=${() => (ui.dialog.value = 'phone')}><${Icon} name="phone" />${say.phoneTitle}</button>
         <button class="button" onClick=${() => (ui.dialog.value = 'keys')}><${Icon} name="help" />${say.keys}</button>

@@ -39,7 +39,12 @@ export function Pane() {
   useEffect(() => void (isHidden && close()), [isHidden])
   const title = name === 'settings' ? say.roomSettings : name && say[name]
   const shown = name && pane.of === name
-  useEffect(() => void (shown && !frame.current?.contains(document.activeElement) && frame.current?.focus()), [shown, name])
+  const begun = useRef(name) // what was open already takes no focus
+  useEffect(() => {
+    if (!shown) return
+    if (begun.current !== name && !frame.current?.contains(document.activeElement)) frame.current?.focus()
+    begun.current = null
+  }, [shown, name])
   return (
     shown &&
     html`
