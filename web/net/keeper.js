@@ -28,6 +28,7 @@ export class Keeper {
   #fates = new Map()
   #refused = /** @type {Set<string>} */ (new Set())
   #made = 0
+  #me = ''
   #written = new Map()
   #timer = 0
   #patrol = 0
@@ -72,8 +73,9 @@ export class Keeper {
     const write = () => this.#write()
     addEventListener('pagehide', write)
     document.addEventListener('visibilitychange', () => document.hidden && write())
+    const claims = this.#adopt()
     if (!this.#found.length) return
-    const claimed = await this.#adopt()
+    const claimed = await claims
     for (const { code, msg, made, ...entry } of this.#found) {
       if (code && !claimed.has(entry.nonce)) session.tell({ notice: 'refused', entry, code, msg })
     }
@@ -140,7 +142,9 @@ export class Keeper {
     const client = this.#session?.client
     if (!client?.epoch) return
     const { epoch, user, name, list, rooms } = client.saved(SHOWN)
-    this.#storage.put('meta', { id: 'me', epoch, user, name, list })
+    const me = JSON.stringify([epoch, user, name, list])
+    if (me !== this.#me) this.#storage.put('meta', { id: 'me', epoch, user, name, list })
+    this.#me = me
     for (const [id, cached] of Object.entries(rooms)) {
       const view = client.rooms.get(id)?.view
       if (this.#written.get(id) === view) continue

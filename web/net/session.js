@@ -28,11 +28,10 @@ export class Session {
 
   async start() {
     // A tab that was frozen finds out first whether its connection is too old to be one.
-    const look = () =>
-      this.do((client, now) => {
-        client.timeout(now)
-        client.wake(now)
-      })
+    const look = () => {
+      this.do((client, now) => client.timeout(now))
+      this.do((client, now) => client.wake(now))
+    }
     await this.#keeper?.start(this)
     this.#isStarted = true
     addEventListener('online', look)
