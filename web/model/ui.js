@@ -33,6 +33,8 @@ export const ui = {
   /** text for the composer, which takes it at its caret and leaves '' */
   insert: signal(''),
   editing: signal(/** @type {{ room: string, m: number } | null} */ (null)),
+  /** rises when the reader says that all is read */
+  allRead: signal(0),
   /** a message to go to and light up */
   target: signal(/** @type {{ room: string, m: number } | null} */ (null)),
 }

@@ -61,9 +61,9 @@ export default function Picker({ onPick, close, anchor }) {
   }
   const point = (/** @type {Event} */ { target }) => (pointed.value = of(target) ?? pointed.peek())
   const keyed = (/** @type {KeyboardEvent} */ event) => {
-    if (event.isComposing || event.keyCode === 229) return
+    if (event.isComposing || event.keyCode === 229 || !box.current) return // Enter may have closed it
     if (event.key === 'Escape') close()
-    else if (!move(event, /** @type {HTMLElement} */ (box.current))) return event.stopPropagation()
+    else if (!move(event, box.current)) return event.stopPropagation()
     event.preventDefault()
     event.stopPropagation()
   }

@@ -18,20 +18,20 @@ const ACTS = {
   r: (message, reader) => allowed(message, reader).maySay && reply(message, reader),
   e: (message, reader) => allowed(message, reader).isMine && edit(message, reader),
   c: ({ text }) => copy(text ?? ''),
-  Delete: (message, reader) => void (allowed(message, reader).mayRemove && (reader.menu.value = 'sure')),
+  Delete: (message, reader) => allowed(message, reader).mayRemove && reader.open(message.m, 'sure'),
+  '+': (message, reader) => allowed(message, reader).maySay && reader.open(message.m, 'emoji'),
 }
 
 /** Keys on a message: from one to the next, and what can be done with it. @param {KeyboardEvent} event @param {Reader} reader */
 export function onKey(event, reader) {
   if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return
   const key = JAMO.test(event.key) ? event.code.slice(3).toLowerCase() : event.key
-  const row = /** @type {HTMLElement} */ (event.target).closest('article')
-  if (!row) return
+  const row = /** @type {HTMLElement} */ (event.target)
+  if (!row.matches('article')) return
   const rows = /** @type {HTMLElement[]} */ ([...row.parentElement?.querySelectorAll('article[data-m]') ?? []])
   const move = MOVES[{ j: 'ArrowDown', k: 'ArrowUp' }[key] ?? key]
   const message = reader.timeline.peek().messages.find(({ m }) => `${m}` === row.dataset.m)
-  if (key === 'Escape' && reader.menu.peek()) reader.menu.value = ''
-  else if (key === 'Escape') document.getElementById('composer')?.focus()
+  if (key === 'Escape') document.getElementById('composer')?.focus()
   else if (move) move(rows, rows.indexOf(row))?.focus()
   else if (message && message.text != null && ACTS[key]) ACTS[key](message, reader)
   else return

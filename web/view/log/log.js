@@ -1,6 +1,5 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { useChat } from '../../model/context.js'
-import { ui } from '../../model/ui.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Jumps } from './jumps.js'
@@ -24,16 +23,8 @@ function Conversation({ room }) {
     if (!box.current) return
     return reader.start(new Scroll(box.current, /** @type {HTMLElement} */ (box.current.firstElementChild), (...far) => reader.scrolled(...far)))
   }, [])
-  useEffect(() => {
-    const key = (/** @type {KeyboardEvent} */ event) => {
-      if (event.key !== 'Escape' || event.defaultPrevented || event.isComposing || event.keyCode === 229) return
-      if (reader.menu.peek()) reader.menu.value = ''
-      else if (!ui.dialog.peek() && !ui.pane.peek()) reader.readAll()
-    }
-    addEventListener('keydown', key)
-    return () => removeEventListener('keydown', key)
-  }, [])
   const row = (/** @type {Event} */ { target }) => /** @type {Element} */ (target).closest('article')
+  const point = (/** @type {Event} */ event) => reader.point(Number(row(event)?.dataset.m ?? 0))
   return html`
     <section class="log-frame">
       <div
@@ -42,8 +33,10 @@ function Conversation({ room }) {
         aria-live="off"
         aria-label=${words.value.log.log}
         ref=${box}
-        onPointerOver=${(/** @type {Event} */ event) => reader.point(Number(row(event)?.dataset.m ?? 0))}
-        onPointerLeave=${() => reader.point(0)}
+        onPointerOver=${(/** @type {PointerEvent} */ event) => event.pointerType === 'mouse' && point(event)}
+        onPointerLeave=${(/** @type {PointerEvent} */ event) => event.pointerType === 'mouse' && reader.point(0)}
+        onClick=${point}
+        onWheel=${() => (reader.menu.value = '')}
         onFocusIn=${(/** @type {Event} */ event) => reader.focus(row(event))}
         onKeyDown=${(/** @type {KeyboardEvent} */ event) => onKey(event, reader)}
       >

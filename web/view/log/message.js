@@ -27,7 +27,7 @@ export function Message({ row, reader, active }) {
     !isPending &&
     html`
       <a class="when" href=${`#/${room}/${m}`} tabindex="-1">
-        <time dateTime=${new Date(at).toISOString()} title=${times.value.full.format(at)}>${time}</time>
+        <time dateTime=${new Date(at).toISOString()} title=${times.value.full.format(at)}>${row.head ? time : times.value.brief(at)}</time>
       </a>
     `
   return html`

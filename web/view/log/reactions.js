@@ -3,7 +3,7 @@ import { html } from '../html.js'
 import { Icon } from '../icons.js'
 
 /** @param {{ message: import('../../types').Message, reader: import('./reader.js').Reader }} props */
-export function Reactions({ message: { m, reactions }, reader: { chat, room } }) {
+export function Reactions({ message: { m, reactions }, reader: { chat, room }, reader }) {
   const say = words.value.log
   if (!reactions.length) return null
   return html`
@@ -18,6 +18,7 @@ export function Reactions({ message: { m, reactions }, reader: { chat, room } })
           >${emoji} <span>${count}</span></button>
         `,
       )}
+      <button class="add" title=${say.react} aria-label=${say.react} onClick=${() => reader.open(m, 'emoji')}><${Icon} name="react" /></button>
     </p>
   `
 }

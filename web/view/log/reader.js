@@ -32,7 +32,7 @@ export class Reader {
   /** the message whose actions are shown */
   active = signal(0)
   /** what of them is open; they stay as long as it is */
-  menu = signal(/** @type {'' | 'open' | 'sure'} */ (''))
+  menu = signal(/** @type {'' | 'open' | 'sure' | 'emoji'} */ (''))
   /** for who can't see it: the newest message */
   said = signal('')
   scroll = /** @type {import('./scroll.js').Scroll | null} */ (null)
@@ -68,6 +68,7 @@ export class Reader {
     const back = places.get(this.room)
     if (back) scroll.to(back.at.m, back.at.top)
     else scroll.settle()
+    const asked = ui.allRead.peek()
     const sent = new Set(this.chat.outbox.peek().map(({ nonce }) => nonce))
     const stops = [
       effect(() => this.#draw()),
@@ -79,6 +80,7 @@ export class Reader {
           sent.add(nonce)
         }
       }),
+      ui.allRead.subscribe((times) => times > asked && this.readAll()),
       effect(() => {
         const target = ui.target.value
         if (target?.room !== this.room) return
@@ -112,13 +114,19 @@ export class Reader {
     if (!this.menu.peek()) this.active.value = m
   }
 
+  /** Opens what can be done with a message. @param {number} m @param {'sure' | 'emoji'} what */
+  open(m, what) {
+    this.active.value = m
+    this.menu.value = what
+  }
+
   /** One message can be reached by Tab: where the keyboard was last. @param {HTMLElement | null} row */
   focus(row) {
-    if (!row || row === this.#stop) return
+    if (!row) return
+    if (row.contains(document.activeElement)) this.point(Number(row.dataset.m ?? 0))
     if (this.#stop) this.#stop.tabIndex = -1
     this.#stop = row
     row.tabIndex = 0
-    if (row.contains(document.activeElement)) this.point(Number(row.dataset.m ?? 0))
   }
 
   /** To the newest, and stay there. */

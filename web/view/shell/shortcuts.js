@@ -35,10 +35,7 @@ export function listenForKeys(chat) {
     escape() {
       if (chat.complaint.value) chat.complaint.value = ''
       else if (ui.pane.value) ui.pane.value = null
-      else {
-        const room = chat.room.peek()
-        chat.read(room, chat.entry(room)?.head ?? 0)
-      }
+      else ui.allRead.value++
     },
   }
 
