@@ -195,6 +195,9 @@ describe('the search', () => {
       assert.match(page.url(), new RegExp(`#/${rooms['개발']}/\\d+$`))
       assert.equal(await hits(page).count(), 3, 'what was found is still there')
       assert.equal(await field.inputValue(), '점심')
+      await page.locator('.hit').first().focus()
+      await page.keyboard.press('/')
+      assert.ok(await field.evaluate((input) => input === document.activeElement), 'the key leads back to the field')
     }))
 
   test('operators are offered, and read', () =>

@@ -22,12 +22,18 @@ export function listenForKeys(chat) {
     }
   }
 
+  const search = () => {
+    ui.pane.value = 'search'
+    const field = /** @type {HTMLElement | null} */ (document.querySelector('.pane [type=search]'))
+    field?.focus() // if it was open before; else it does so by itself
+  }
+
   /** @type {Record<Act, () => unknown>} */
   const acts = {
     switcher: () => (ui.dialog.value = ui.dialog.value === 'switcher' ? null : 'switcher'),
     keys: () => (ui.dialog.value = 'keys'),
-    search: () => (ui.pane.value = 'search'),
-    find: () => (ui.pane.value = 'search'),
+    search,
+    find: search,
     up: () => step(-1),
     down: () => step(1),
     unreadUp: () => step(-1, true),
