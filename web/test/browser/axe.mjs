@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { after, before, test } from 'node:test'
-import { bot } from '../lib/bot.mjs'
 import { startDamso } from '../lib/damso.mjs'
-import { everything } from '../lib/everything.mjs'
+import { furnish } from '../lib/house.mjs'
 import { show } from '../lib/model.mjs'
 import { DESKTOP, PHONE, closeBrowser, openChat, shot, until, withChat } from '../lib/page.mjs'
 
@@ -12,18 +11,21 @@ import { DESKTOP, PHONE, closeBrowser, openChat, shot, until, withChat } from '.
 const init = { path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') }
 
 let damso
-let bots
-let rooms
+let house
+let own
 
 before(async () => {
   damso = await startDamso({ lifted: true })
-  bots = await Promise.all(['민수', '지원', 'Ada', '하은'].map((name) => bot(damso.url, name)))
-  rooms = await everything(bots)
+  house = await furnish(damso.url, 'ko')
+  const { me, others } = house
+  own = await me.room('새 모임', { kind: 'private', members: [others[0].user, others[1].user] })
+  await me.api('PATCH', `/rooms/${own}`, { topic: '화요일마다 12시 반, 1층에서 만나요' })
+  await me.api('POST', `/rooms/${own}/hooks`, { name: '점심봇' })
 })
 
 after(async () => {
   await closeBrowser()
-  for (const each of bots ?? []) each.close()
+  house?.close()
   await damso?.stop()
 })
 
@@ -46,11 +48,45 @@ const pane = (name, more) => async (page) => {
   await more?.(aside, page)
 }
 
-/** What is opened in the room that has everything. */
+const go = async (page, room) => {
+  await page.evaluate((hash) => (location.hash = hash), `#/${room}`)
+  await until(async () => (await page.title()).includes(' · '), 'the room is in the title')
+}
+
+/** What is opened, in the order of a visit that begins in the room where all is said. */
 const SCREENS = {
-  conversation: async () => {},
+  conversation: async (page) => page.log.getByRole('article').last().waitFor(),
   rooms: (page) => show(page, { side: 'rooms' }),
-  reply: (page) => show(page, { reply: { [rooms.room]: rooms.plan } }),
+  reply: (page) => show(page, { reply: { [house.rooms.main]: house.said.list } }),
+  'message menu': async (page) => {
+    await page.log.getByRole('article').last().focus()
+    await page.log.getByRole('toolbar').getByRole('button').last().click()
+    await page.log.locator('.menu').waitFor()
+  },
+  suggestions: async (page) => {
+    await page.field.pressSequentially('@')
+    await page.getByRole('listbox').waitFor()
+  },
+  'emoji picker': async (page) => {
+    await page.field.fill('')
+    await page.locator('.composer .icon-button[aria-expanded]').click()
+    await page.locator('.composer .popover').waitFor()
+  },
+  switcher: dialog('switcher'),
+  settings: dialog('settings'),
+  phone: dialog('phone'),
+  keys: dialog('keys'),
+  'new room': dialog('new-room'),
+  date: dialog('date'),
+  search: pane('search', async (aside) => {
+    await aside.locator('input').first().fill('회의')
+    await aside.locator('mark').first().waitFor()
+  }),
+  pins: pane('pins', (aside) => aside.locator('.text').first().waitFor()),
+  direct: (page) => go(page, house.rooms.direct),
+  announcement: (page) => go(page, house.rooms.announcement),
+  empty: (page) => go(page, own),
+  'no pins': pane('pins', (aside) => aside.locator('.empty').waitFor()),
   members: pane('members', async (aside) => {
     await aside.getByRole('button', { expanded: false }).last().click()
     await aside.locator('.deeds .danger').click()
@@ -82,23 +118,18 @@ for (const { name, ...look } of LOOKS) {
   })
 
   test(`nobody is left out of the chat, ${name}`, () =>
-    withChat(damso.url, { ...look, init, reducedMotion: 'reduce', key: bots[0].key, at: `#/${rooms.room}` }, async (page) => {
+    withChat(damso.url, { ...look, init, reducedMotion: 'reduce', key: house.key, at: `#/${house.rooms.main}` }, async (page) => {
       const found = {}
       const check = async (screen) => {
         const said = await violations(page)
         if (said.length) found[screen] = said
         await shot(page, `axe-${screen.replaceAll(' ', '-')}-${name}`)
       }
-      await until(() => page.log.getByRole('article').count(), 'the conversation')
       for (const [screen, open] of Object.entries(SCREENS)) {
         await open(page)
         await check(screen)
         await show(page, { dialog: null, pane: null, side: 'log', reply: {} })
         await page.locator('dialog').waitFor({ state: 'detached' })
-      }
-      for (const id of ['empty', 'direct']) {
-        await page.evaluate((id) => (location.hash = `#/${id}`), rooms[id])
-        await check(id)
       }
       assert.deepEqual(found, {})
     }))
