@@ -13,7 +13,7 @@ export default function Keys({ close }) {
   const chord = (/** @type {string} */ of) => (ui.enterSends.value ? of : (SWAPPED[of] ?? of))
   return html`
     <${Dialog} title=${say.title} close=${close} wide>
-      <div class="keys">
+      <div class="keys" role="group" aria-label=${say.title} tabindex="0">
         ${PARTS.map(
           (part) => html`
             <section>
