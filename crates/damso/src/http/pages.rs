@@ -1,5 +1,6 @@
 //! What a browser gets, embedded in the binary.
 
+mod bundle;
 mod files;
 mod script;
 mod site;
@@ -50,7 +51,7 @@ fn embedded() -> impl Iterator<Item = (String, Bytes)> {
 
 /// What is given away now; made when it is asked for first.
 fn site() -> Result<Arc<Site>, String> {
-    static SITE: LazyLock<Arc<Site>> = LazyLock::new(|| Arc::new(Site::new(embedded())));
+    static SITE: LazyLock<Arc<Site>> = LazyLock::new(|| Arc::new(Site::new(embedded(), true)));
     #[cfg(debug_assertions)]
     if let Some(folder) = std::env::var_os("DAMSO_WEB") {
         return folder::site(folder.as_ref());
@@ -58,7 +59,7 @@ fn site() -> Result<Arc<Site>, String> {
     Ok(SITE.clone())
 }
 
-/// For who works on the page: what stands in `DAMSO_WEB` at the moment.
+/// For who works on the page: what stands in `DAMSO_WEB` at the moment, module by module.
 #[cfg(debug_assertions)]
 mod folder {
     use super::{Site, files};
@@ -91,7 +92,7 @@ mod folder {
                         .map_err(|error| format!("{path} can't be read: {error}"))
                 };
                 let files: Result<Vec<_>, String> = stamp.iter().map(read).collect();
-                let site = Arc::new(Site::new(files?.into_iter()));
+                let site = Arc::new(Site::new(files?.into_iter(), false));
                 *last = Some((stamp, site.clone()));
                 Ok(site)
             }

@@ -1,11 +1,25 @@
-//! As much of JavaScript as is needed to take comments out of it, and to see what it imports.
+//! As much of JavaScript as is needed to take comments out of it, and to see what it imports and
+//! exports.
 
 /// Whole lines of comment are made empty. What shares its line with code stays; so does everything
 /// in a text that can't be followed to its end.
 pub fn without_comments(text: &str) -> String {
-    Scanner { text, at: 0, line: 0, blank: Vec::new(), last: b'\n', templates: Vec::new() }
+    Scanner::new(text)
         .scan()
-        .map_or_else(|| text.to_owned(), |blank| blanked(text, &blank))
+        .map_or_else(|| text.to_owned(), |scanned| blanked(text, &scanned.blank))
+}
+
+/// An `import` or `export` in the code.
+pub struct Word {
+    /// Where it begins.
+    pub at: usize,
+    /// It stands in no block, parentheses or template.
+    pub is_outside: bool,
+}
+
+/// Every `import` and `export` in the code; nothing if it can't be followed to its end.
+pub fn words(text: &str) -> Option<Vec<Word>> {
+    Scanner::new(text).scan().map(|scanned| scanned.words)
 }
 
 /// The names after `import … from`, `export … from` and `import`, but no dynamic `import()`.
@@ -20,7 +34,7 @@ pub fn imports(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn is_word(c: char) -> bool {
+pub fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
@@ -47,11 +61,27 @@ struct Scanner<'a> {
     last: u8,
     /// For each template whose `${…}` this is in: how many braces are open in it.
     templates: Vec<usize>,
+    /// How many brackets of any kind are open.
+    open: usize,
+    words: Vec<Word>,
 }
 
-impl Scanner<'_> {
-    /// What is to be blanked, or nothing if something doesn't end.
-    fn scan(mut self) -> Option<Vec<(usize, usize)>> {
+impl<'a> Scanner<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            line: 0,
+            blank: Vec::new(),
+            last: b'\n',
+            templates: Vec::new(),
+            open: 0,
+            words: Vec::new(),
+        }
+    }
+
+    /// Goes over all of it, and is nothing if something doesn't end.
+    fn scan(mut self) -> Option<Self> {
         while let Some(&byte) = self.text.as_bytes().get(self.at) {
             let rest = &self.text[self.at..];
             match byte {
@@ -75,6 +105,12 @@ impl Scanner<'_> {
                     self.template()?;
                 }
                 _ => {
+                    match byte {
+                        b'(' | b'[' | b'{' => self.open += 1,
+                        b')' | b']' | b'}' => self.open = self.open.saturating_sub(1),
+                        b'i' | b'e' => self.note(),
+                        _ => {}
+                    }
                     match (byte, self.templates.last_mut()) {
                         (b'{', Some(open)) => *open += 1,
                         (b'}', Some(open)) => *open -= 1,
@@ -84,7 +120,20 @@ impl Scanner<'_> {
                 }
             }
         }
-        self.templates.is_empty().then_some(self.blank)
+        self.templates.is_empty().then_some(self)
+    }
+
+    /// Notes an `import` or `export` that begins here and is no property.
+    fn note(&mut self) {
+        let rest = &self.text[self.at..];
+        let after = rest.strip_prefix("import").or_else(|| rest.strip_prefix("export"));
+        let Some(after) = after else { return };
+        let is_part = self.text[..self.at].ends_with(|c: char| is_word(c) || c == '.')
+            || after.starts_with(|c: char| is_word(c) || c == ':');
+        if !is_part {
+            let is_outside = self.open == 0 && self.templates.is_empty();
+            self.words.push(Word { at: self.at, is_outside });
+        }
     }
 
     /// Over a character of code.

@@ -1,6 +1,7 @@
 //! The page's files made ready to be given away: named by what is in them, without our comments,
 //! and compressed.
 
+use super::bundle::{self, Bundle, Modules};
 use super::{files, script};
 use axum::body::Bytes;
 use base64::Engine;
@@ -12,11 +13,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::OnceLock;
+use tracing::warn;
 
 /// Kept as they came from their authors.
 const VENDOR: &str = "vendor/";
 /// Where the files of a version of the page are: below its hash.
 const ASSETS: &str = "/assets/";
+
+/// What the page begins with.
+const MAIN: &str = "main.js";
+/// What the plain page does.
+const PLAIN: &str = "plain/main.js";
+/// All its styles, beside each of them, so that they name other files as before.
+const STYLES: &str = "css/page.css";
 
 /// What modules import by bare names, and where it is. Node finds it in `node_modules`.
 const IMPORTS: [(&str, &str); 6] = [
@@ -84,15 +93,15 @@ impl Content {
 }
 
 impl Site {
-    /// Of paths below `web/` and what is there.
-    pub fn new(files: impl Iterator<Item = (String, Bytes)>) -> Self {
+    /// Of paths below `web/` and what is there; `packed`: in few files instead of many.
+    pub fn new(files: impl Iterator<Item = (String, Bytes)>, packed: bool) -> Self {
         let mut files: BTreeMap<String, Bytes> = files
             .map(|(path, bytes)| {
                 let bytes = ready(&path, bytes);
                 (path, bytes)
             })
             .collect();
-        let fixed: Vec<_> = FIXED
+        let mut fixed: Vec<_> = FIXED
             .into_iter()
             .filter_map(|(at, path)| files.remove(path).map(|bytes| (at, path, bytes)))
             .collect();
@@ -105,10 +114,23 @@ impl Site {
         }
         let mut version = hex(&hash.finalize());
         version.truncate(12);
+        if packed {
+            if let Err(sentence) = pack_modules(&mut files) {
+                warn!("the page's modules are given one by one: {sentence}");
+            }
+            for (_, path, page) in &mut fixed {
+                if *path == "index.html" {
+                    pack_styles(page, &mut files);
+                }
+            }
+        }
         let assets = format!("{ASSETS}{version}");
         let map = import_map(&assets, &files);
+        let list: Vec<String> = files.keys().map(|path| format!("{path:?}")).collect();
+        let list = format!("[{}]", list.join(","));
         let fixed = fixed.into_iter().map(|(at, path, bytes)| {
             let mut text = String::from_utf8_lossy(&bytes).replace("{{assets}}", &assets);
+            text = text.replace("{{files}}", &list);
             let mut policy = POLICY_OF_OTHERS.to_owned();
             if path == "index.html" {
                 let tag = format!("<script type=\"importmap\">{map}</script>");
@@ -155,6 +177,47 @@ fn ready(path: &str, bytes: Bytes) -> Bytes {
     }
 }
 
+/// Puts all that the page begins with into `main.js`.
+///
+/// # Errors
+/// One sentence about what stands in the way; then nothing was done.
+fn pack_modules(files: &mut BTreeMap<String, Bytes>) -> Result<(), String> {
+    let modules = files.iter().filter(|(path, _)| path.ends_with(".js"));
+    let texts = modules
+        .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
+        .collect();
+    let Bundle { text, parts, later } = bundle::bundle(&Modules { texts, resolve }, MAIN)?;
+    // What is in there is asked for nowhere else, but by the plain page.
+    let plain = reached(files, PLAIN);
+    files.retain(|path, _| !parts.contains(path) || plain.contains(path));
+    files.insert(MAIN.to_owned(), text.into());
+    files.extend(later.into_iter().map(|(path, text)| (path, text.into())));
+    Ok(())
+}
+
+/// Puts the page's styles into one file, in their order.
+fn pack_styles(page: &mut Bytes, files: &mut BTreeMap<String, Bytes>) {
+    const LINK: &str = "<link rel=\"stylesheet\" href=\"{{assets}}/";
+    const END: &str = "\">\n";
+    let text = String::from_utf8_lossy(page).into_owned();
+    let (mut left, mut styles) = (String::new(), Vec::new());
+    let mut rest = text.as_str();
+    while let Some((before, link)) = rest.split_once(LINK)
+        && let Some((path, after)) = link.split_once(END)
+    {
+        if styles.is_empty() {
+            left.push_str(&format!("{before}{LINK}{STYLES}{END}"));
+        } else {
+            left.push_str(before);
+        }
+        styles.extend_from_slice(&files.remove(path).unwrap_or_default());
+        rest = after;
+    }
+    left.push_str(rest);
+    *page = left.into();
+    files.insert(STYLES.to_owned(), styles.into());
+}
+
 fn import_map(assets: &str, files: &BTreeMap<String, Bytes>) -> String {
     let there = IMPORTS.iter().filter(|(_, path)| files.contains_key(*path));
     let imports: Vec<String> =
@@ -166,7 +229,7 @@ fn import_map(assets: &str, files: &BTreeMap<String, Bytes>) -> String {
 /// one to know of the next.
 fn preload(assets: &str, files: &BTreeMap<String, Bytes>) -> String {
     let mut links = String::new();
-    for path in reached(files, "main.js") {
+    for path in reached(files, MAIN) {
         let _ = write!(links, "<link rel=\"modulepreload\" href=\"{assets}/{path}\">");
     }
     links
@@ -192,7 +255,7 @@ fn reached(files: &BTreeMap<String, Bytes>, from: &str) -> Vec<String> {
 }
 
 /// What a module means by a name.
-fn resolve(from: &str, name: &str) -> String {
+pub(super) fn resolve(from: &str, name: &str) -> String {
     if let Some((_, path)) = IMPORTS.iter().find(|(bare, _)| *bare == name) {
         return (*path).to_owned();
     }
@@ -220,7 +283,9 @@ mod tests {
     use super::*;
 
     fn site(files: &[(&str, &str)]) -> Site {
-        Site::new(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned().into())))
+        let files = files.iter();
+        let files = files.map(|(path, text)| ((*path).to_owned(), (*text).to_owned().into()));
+        Site::new(files, false)
     }
 
     fn text(content: &Content) -> &str {
@@ -236,6 +301,7 @@ mod tests {
             ("lib/b.js", "export const b = 1 // and no more"),
             ("late.js", ""),
             ("vendor/preact.js", "/** theirs */"),
+            ("sw.js", "// why\nconst files = {{files}} // of {{assets}}"),
         ]);
         let version = site.version.clone();
         assert_eq!(version.len(), 12);
@@ -251,6 +317,13 @@ mod tests {
         let hash = BASE64_STANDARD.encode(Sha256::digest(map));
         assert!(page.policy.contains(&format!("'sha256-{hash}'")), "{}", page.policy);
         assert_eq!(text(site.asset(&version, "vendor/preact.js").unwrap().0), "/** theirs */");
+        assert_eq!(
+            text(site.fixed("/sw.js").unwrap()),
+            format!(
+                "\nconst files = [\"late.js\",\"lib/b.js\",\"main.js\",\"vendor/preact.js\",\
+                 \"view/a.js\"] // of {assets}"
+            )
+        );
         assert!(site.asset(&version, "index.html").is_none());
     }
 
@@ -266,6 +339,23 @@ mod tests {
             assert_ne!(version(&other), one);
         }
         assert_eq!(version(&[("main.js", "a"), ("lib/b.js", ""), ("index.html", "x")]), one);
+    }
+
+    #[test]
+    fn the_page_begins_with_one_module_and_one_style() {
+        let mut files: BTreeMap<String, Bytes> = super::super::embedded()
+            .map(|(path, bytes)| {
+                let bytes = ready(&path, bytes);
+                (path, bytes)
+            })
+            .collect();
+        assert_eq!(pack_modules(&mut files), Ok(()));
+        let mut page = files["index.html"].clone();
+        pack_styles(&mut page, &mut files);
+        assert_eq!(std::str::from_utf8(&page).unwrap().matches("stylesheet").count(), 1);
+        let size = |path: &str| std::fs::read(format!("../../web/css/{path}.css")).unwrap().len();
+        assert!(files[STYLES].len() > size("tokens") / 2 && !files[STYLES].is_empty());
+        assert_eq!(reached(&files, MAIN), [MAIN]);
     }
 
     #[test]
