@@ -150,9 +150,9 @@ impl Client {
         self.notice(Notice::Paused { room: room.cloned(), until });
     }
 
-    /// When something that waits may go on.
+    /// When something that waits may go on: no room does before all do.
     pub(super) fn resume_at(&self) -> Option<u64> {
-        self.paused_until.into_iter().chain(self.room_paused_until.values().copied()).min()
+        self.paused_until.or_else(|| self.room_paused_until.values().copied().min())
     }
 
     /// When a server that says nothing counts as gone: it asks after `ping`, and what it says
