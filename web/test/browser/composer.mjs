@@ -1,9 +1,10 @@
 /** Writing: `DAMSO_BIN=path/to/damso node --test test/browser/composer.mjs`; more in ../lib/page.mjs. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { bot } from '../lib/bot.mjs'
 import { startDamso } from '../lib/damso.mjs'
 import { ime } from '../lib/ime.mjs'
-import { PHONE, arrives, closeBrowser, message, openChat, quiet, reload, settled, shot, texts, until, withChat } from '../lib/page.mjs'
+import { PHONE, arrives, closeBrowser, message, newKey, openChat, quiet, reload, settled, shot, texts, until, withChat } from '../lib/page.mjs'
 
 let damso
 
@@ -19,34 +20,23 @@ after(async () => {
 const TEXTS = { send: 'text', change: 'text' }
 let people = 0
 
-/** Somebody new, in a room of their own where 지원 and 박지훈 are too. */
-const withRoom = (run, options = {}) =>
-  withChat(damso.url, { name: `민수${++people}`, ...options }, async (page) => {
-    const others = await Promise.all(['지원', '박지훈'].map((name) => openChat(damso.url, { name: `${name}${people}` })))
-    const api = (page, method, path, body) =>
-      page.evaluate(
-        async ([method, path, body]) => {
-          const authorization = `Bearer ${JSON.parse(localStorage.getItem('damso.key'))}`
-          const answer = await fetch(`/api/v1${path}`, { method, headers: { authorization, 'content-type': 'application/json' }, body })
-          return answer.status === 204 ? null : answer.json()
-        },
-        [method, path, body && JSON.stringify(body)],
-      )
-    const { id } = await api(page, 'POST', '/rooms', { kind: 'public', name: `점심 ${people}` })
-    for (const other of others) {
-      const { user } = await api(other, 'GET', '/me')
-      await api(other, 'PUT', `/rooms/${id}/members/${user}`)
-    }
-    const go = (page, room) => page.evaluate((room) => (location.hash = `#/${room}`), room)
-    await go(page, id)
-    await until(() => page.wire.some(({ up, t, room }) => up && t === 'open' && room === id))
-    await settled(page)
-    try {
-      await run(page, { room: id, others, n: people, api, go: (room) => go(page, room) })
-    } finally {
-      for (const other of others) await other.context().close()
-    }
-  })
+/** Somebody new, in a room where 지원 and 박지훈 are too; it is theirs, or 지원's. */
+async function withRoom(run, { owns = true, ...options } = {}) {
+  const [n, key] = [++people, newKey()]
+  const me = await bot(damso.url, `민수${n}`, key)
+  const others = await Promise.all([`지원${n}`, `박지훈${n}`].map((name) => bot(damso.url, name)))
+  const room = await (owns ? me : others[0]).room(`점심 ${n}`)
+  for (const each of [me, ...others]) await each.api('PUT', `/rooms/${room}/members/${each.user}`)
+  me.close()
+  try {
+    await withChat(damso.url, { name: me.name, key, at: `#/${room}`, ...options }, (page) => {
+      const go = (to) => page.evaluate((to) => (location.hash = `#/${to}`), to)
+      return run(page, { room, others, n, me, go })
+    })
+  } finally {
+    for (const each of others) each.close()
+  }
+}
 
 const said = (page, t = 'send') => page.wire.filter((frame) => frame.up && frame.t === t).map((frame) => frame[TEXTS[t]])
 const value = (page) => page.locator('.box textarea').inputValue()
@@ -264,6 +254,10 @@ describe('emoji', () => {
       assert.equal(await focus(), 'TEXTAREA')
       await button.click()
       assert.equal(await picker.locator('[data-glyph]').first().getAttribute('data-glyph'), '😃')
+      await button.click()
+      await until(async () => !(await picker.count()))
+      await button.click()
+      await picker.waitFor()
       await page.mouse.click(300, 300)
       await until(async () => !(await picker.count()))
     }))
@@ -289,8 +283,7 @@ describe('emoji', () => {
 describe('drafts', () => {
   test('belong to their room, and outlive a reload, with what they answer', () =>
     withRoom(async (page, { room, go, others: [other] }) => {
-      await other.evaluate((room) => (location.hash = `#/${room}`), room)
-      await other.say('몇 시에 만나요?')
+      await other.say('몇 시에 만나요?', { room })
       await arrives(page, '몇 시에 만나요?')
       await page.field.fill('점심 글')
       await message(page, '몇 시에').focus()
@@ -362,8 +355,7 @@ describe('changing what was said', () => {
     withRoom(async (page, { others: [other], room }) => {
       await page.say('첫 글')
       await settled(page)
-      await other.evaluate((room) => (location.hash = `#/${room}`), room)
-      await other.say('남의 글')
+      await other.say('남의 글', { room })
       await arrives(page, '남의 글')
       await page.field.press('ArrowUp')
       await page.getByText('메시지 고치는 중').waitFor()
@@ -382,6 +374,22 @@ describe('changing what was said', () => {
       await until(() => said(page, 'change').length === 1)
       await until(async () => (await texts(page))[0].startsWith('첫 글!'))
       assert.equal(await page.evaluate(() => document.activeElement.id), 'composer')
+    }))
+
+  test('an edit that is left for another room is there again', () =>
+    withRoom(async (page, { room, go }) => {
+      await page.say('첫 글')
+      await settled(page)
+      await page.field.press('ArrowUp')
+      await until(async () => (await value(page)) === '첫 글')
+      await page.keyboard.type(' 고침')
+      await go('lobby')
+      await page.field.waitFor()
+      await go(room)
+      await until(async () => (await value(page)) === '첫 글 고침')
+      await page.keyboard.press('Escape')
+      await page.field.press('ArrowUp')
+      await until(async () => (await value(page)) === '첫 글')
     }))
 
   test('an emptied message asks whether to delete it', () =>
@@ -449,29 +457,44 @@ describe('the field', () => {
       const top = async () => (await page.field.boundingBox()).y
       const before = await top()
       for (const other of others) {
-        await other.evaluate((room) => (location.hash = `#/${room}`), room)
-        await until(() => other.wire.some(({ up, t, room: opened }) => up && t === 'open' && opened === room))
-        await settled(other)
-        await other.field.pressSequentially('음')
+        await other.open(room)
+        other.ask({ t: 'typing', room }) // which has no answer
       }
       await page.getByText(`지원${n}님, 박지훈${n}님이 쓰고 있어요`).waitFor()
       assert.equal(await top(), before)
     }))
 
   test('gives way to a sentence where only owners may write, and where nobody may', () =>
-    withRoom(async (page, { room, api, others: [other] }) => {
-      await other.evaluate((room) => (location.hash = `#/${room}`), room)
-      await until(() => other.wire.some(({ up, t, room: opened }) => up && t === 'open' && opened === room))
-      await other.field.fill('쓰던 글')
-      await api(page, 'PATCH', `/rooms/${room}`, { post: 'owners' })
-      await other.getByText('방장만 글을 쓸 수 있어요').waitFor()
-      assert.equal(await page.field.count(), 1)
-      await api(page, 'PATCH', `/rooms/${room}`, { post: 'everybody' })
-      await until(async () => (await value(other)) === '쓰던 글')
-      await api(page, 'PATCH', `/rooms/${room}`, { archived: true })
-      await page.getByText('보관된 방').waitFor()
-      assert.equal(await page.field.count(), 0)
-    }))
+    withRoom(
+      async (page, { room, others: [owner] }) => {
+        await page.field.fill('쓰던 글')
+        await owner.api('PATCH', `/rooms/${room}`, { post: 'owners' })
+        await page.getByText('방장만 글을 쓸 수 있어요').waitFor()
+        await owner.api('PATCH', `/rooms/${room}`, { post: 'everybody' })
+        await until(async () => (await page.field.count()) === 1 && (await value(page)) === '쓰던 글')
+        await owner.api('PATCH', `/rooms/${room}`, { archived: true })
+        await page.getByText('보관된 방').waitFor()
+        assert.equal(await page.field.count(), 0)
+      },
+      { owns: false },
+    ))
+
+  test('says so while its author may only read, and keeps what wasn’t sent', async () => {
+    const strict = await startDamso({ console: true, lifted: true })
+    try {
+      await withChat(strict.url, { name: '민수' }, async (page) => {
+        await page.say('하나')
+        await settled(page)
+        strict.type('/mute 민수')
+        await quiet()
+        await page.say('둘')
+        await page.getByText('지금은 읽을 수만 있어요').waitFor()
+        assert.equal(await page.field.count(), 1)
+      })
+    } finally {
+      await strict.stop()
+    }
+  })
 
   test('on a phone has room for a thumb, and does not call the keyboard by itself', () =>
     withRoom(

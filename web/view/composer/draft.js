@@ -9,7 +9,7 @@ import { drafts } from './drafts.js'
 import { EmojiButton } from './emoji-button.js'
 import { Field } from './field.js'
 import { Reply, answer } from './reply.js'
-import { keepFocus, replace } from './text.js'
+import { insert, keepFocus } from './text.js'
 
 const WRITES = 3000 // ms between two words to the others that somebody is writing
 
@@ -27,7 +27,7 @@ export function Draft({ room }) {
   }
 
   const changed = (/** @type {string} */ text) => {
-    drafts.later(room, draft)
+    drafts.later(room, draft())
     const now = performance.now()
     if (!text.trim() || now - wrote.current < WRITES) return
     wrote.current = now
@@ -56,9 +56,10 @@ export function Draft({ room }) {
     if (matchMedia('(pointer: fine)').matches && !ui.dialog.peek()) element().focus()
     const stop = drafts.watch(room, () => {
       if (document.hasFocus()) return
-      const { text, reply } = drafts.read(room)
-      answer(room, reply)
-      if (text !== element().value) set(text)
+      const there = drafts.read(room)
+      answer(room, there.reply)
+      if (there.text !== element().value) set(there.text)
+      drafts.write(room, there) // and nothing that was waiting here
     })
     return () => {
       stop()
@@ -67,13 +68,13 @@ export function Draft({ room }) {
   }, [])
   useReply(room, () => {
     element().focus()
-    drafts.later(room, draft)
+    drafts.later(room, draft())
   })
   useSignalEffect(() => {
     const text = ui.insert.value
     if (!text) return
     ui.insert.value = ''
-    replace(element(), element().selectionStart, element().selectionEnd, text)
+    insert(element(), text)
   })
 
   const { name = room, kind } = chat.entry(room) ?? {}
@@ -92,7 +93,7 @@ export function Draft({ room }) {
         changed=${changed}
       />
       <div class="tools">
-        <${EmojiButton} field=${field} />
+        <${EmojiButton} label=${say.emoji} onPick=${(/** @type {string} */ glyph) => insert(element(), glyph)} />
         <button class="send" onMouseDown=${keepFocus} aria-label=${say.send} title=${say.send}><${Icon} name="send" /></button>
       </div>
     </form>

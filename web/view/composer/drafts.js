@@ -5,7 +5,7 @@ const PAUSE = 300 // ms without a key, after which a draft is written down
 
 /** What is written and not sent, bound to its room; kept over a reload, and the same in all tabs. */
 class Drafts {
-  #waiting = /** @type {Map<string, () => Draft>} */ (new Map())
+  #waiting = /** @type {Map<string, Draft>} */ (new Map())
   #held = /** @type {Map<string, Draft>} */ (new Map()) // where nothing can be kept
   #timer = 0
 
@@ -24,7 +24,7 @@ class Drafts {
     }
   }
 
-  /** Will ask for the room's draft when the keys rest. @param {string} room @param {() => Draft} draft */
+  /** Writes it down when the keys rest. @param {string} room @param {Draft} draft */
   later(room, draft) {
     this.#waiting.set(room, draft)
     clearTimeout(this.#timer)
@@ -33,8 +33,7 @@ class Drafts {
 
   flush() {
     clearTimeout(this.#timer)
-    for (const [room, draft] of this.#waiting) this.write(room, draft())
-    this.#waiting.clear()
+    for (const [room, draft] of this.#waiting) this.write(room, draft)
   }
 
   /** @param {string} room @param {Draft} draft */

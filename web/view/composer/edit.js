@@ -7,7 +7,10 @@ import { Icon } from '../icons.js'
 import { tidy } from './draft.js'
 import { EmojiButton } from './emoji-button.js'
 import { Field } from './field.js'
-import { keepFocus } from './text.js'
+import { insert, keepFocus } from './text.js'
+
+/** Edits that were left for another room, by message. */
+const left = /** @type {Map<string, string>} */ (new Map())
 
 /** A message of one's own, being changed in the draft's place. @param {{ room: string, m: number }} props */
 export function Edit({ room, m }) {
@@ -16,9 +19,14 @@ export function Edit({ room, m }) {
   const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null))
   const element = () => /** @type {HTMLTextAreaElement} */ (field.current)
   const [was] = useState(() => chat.timeline(room).peek().messages.find((message) => message.m === m)?.text ?? null)
+  const [initial] = useState(() => left.get(`${room} ${m}`) ?? was ?? '')
+  const isOver = useRef(false)
   const [empty, setEmpty] = useState(false)
 
-  const close = () => (ui.editing.value = null)
+  const close = () => {
+    isOver.current = true
+    ui.editing.value = null
+  }
   const save = () => {
     const text = tidy(element().value)
     if (!text) return setEmpty(true)
@@ -29,9 +37,13 @@ export function Edit({ room, m }) {
   const keyed = (/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && (close(), true)
 
   useLayoutEffect(() => {
+    left.delete(`${room} ${m}`)
     if (was === null) return void close() // not here, or deleted
     element().focus()
-    element().setSelectionRange(was.length, was.length)
+    element().setSelectionRange(initial.length, initial.length)
+    return () => {
+      if (!isOver.current) left.set(`${room} ${m}`, element().value)
+    }
   }, [])
 
   return html`
@@ -52,13 +64,13 @@ export function Edit({ room, m }) {
         room=${room}
         id="composer"
         label=${say.editing}
-        initial=${was ?? ''}
+        initial=${initial}
         send=${save}
         keyed=${keyed}
         changed=${() => setEmpty(false)}
       />
       <div class="tools">
-        <${EmojiButton} field=${field} />
+        <${EmojiButton} label=${say.emoji} onPick=${(/** @type {string} */ glyph) => insert(element(), glyph)} />
         <button class="send" onMouseDown=${keepFocus} aria-label=${say.save} title=${say.save}><${Icon} name="check" /></button>
       </div>
     </form>

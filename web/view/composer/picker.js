@@ -15,8 +15,8 @@ const FOUND = 90
 const NEAR = 30 // cells, more than two rows
 
 /**
- * A grid of emoji with a search in English and Korean, beside its anchor. Closed by Esc and by a press elsewhere, with
- * the focus where it was.
+ * A grid of emoji with a search in English and Korean, beside the button that opens it and, pressed again, closes it.
+ * Closed by Esc and by a press elsewhere as well, with the focus where it was.
  * @param {{ onPick(glyph: string): void, close(): void, anchor: Element }} props
  */
 export default function Picker({ onPick, close, anchor }) {
@@ -43,11 +43,11 @@ export default function Picker({ onPick, close, anchor }) {
     const element = /** @type {HTMLElement} */ (box.current)
     const before = /** @type {HTMLElement | null} */ (document.activeElement)
     element.showPopover()
-    place(element, anchor)
+    place(element, anchor.closest('.box') ?? anchor)
     // A phone's keyboard would cover the grid: it comes when the search is touched.
     if (matchMedia('(pointer: fine)').matches) element.querySelector('input')?.focus()
     else element.focus()
-    const elsewhere = (/** @type {Event} */ { target }) => !element.contains(/** @type {Node} */ (target)) && close()
+    const elsewhere = (/** @type {any} */ { target }) => [element, anchor].every((own) => !own.contains(target)) && close()
     addEventListener('pointerdown', elsewhere, true)
     return () => {
       removeEventListener('pointerdown', elsewhere, true)

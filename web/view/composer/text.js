@@ -13,6 +13,9 @@ export function replace(field, start, end, text) {
   field.dispatchEvent(new Event('input', { bubbles: true }))
 }
 
+/** Puts `text` where the caret is. @param {HTMLTextAreaElement} field @param {string} text */
+export const insert = (field, text) => replace(field, field.selectionStart, field.selectionEnd, text)
+
 /** Puts a mark on both sides of the selection, or takes it away. @param {HTMLTextAreaElement} field @param {string} mark */
 export function wrap(field, mark) {
   const { value, selectionStart: start, selectionEnd: end } = field
