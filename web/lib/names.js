@@ -1,6 +1,6 @@
 /** Names as the server compares them, and whom an `@` calls. */
 
-const NAME_MAX = 32 // characters of a name
+const NAME_MAX = 32 // characters of a name; decomposed they are more
 const UNSEEN = /\p{Default_Ignorable_Code_Point}/gu
 const WORD = /[\p{L}\p{N}]/u
 const LATIN_END = /[A-Za-z0-9_]$/
@@ -39,14 +39,18 @@ export function callable(users, nameOf) {
  * @returns {{user: string, end: number} | undefined} `end`: where the name ends in `text`
  */
 export function called(text, at, names) {
-  const before = text.slice(0, at).match(/.$/u)
-  if (before && WORD.test(before[0])) return // as in an address of mail
-  const characters = [...text.slice(at + 1, at + 1 + 2 * NAME_MAX)].slice(0, NAME_MAX)
-  for (; characters.length; characters.pop()) {
-    const name = characters.join('')
-    const end = at + 1 + name.length
+  if (WORD.test(text.slice(Math.max(0, at - 2), at).match(/.$/su)?.[0] ?? '')) return // as in an address of mail
+  const longest = Math.max(...[...names.keys()].map((name) => name.length))
+  let found
+  let end = at + 1
+  for (const character of text.slice(end, end + 4 * NAME_MAX)) {
+    end += character.length
+    const name = text.slice(at + 1, end)
+    const folded = fold(name)
+    if (folded.length > longest) break
     if (/^\s|\s$/.test(name) || (LATIN_END.test(name) && LATIN_START.test(text.slice(end, end + 1)))) continue
-    const user = names.get(fold(name))
-    if (user) return { user, end }
+    const user = names.get(folded)
+    if (user) found = { user, end }
   }
+  return found
 }

@@ -18,3 +18,11 @@ test('the longest name that stands after an @ is called', () => {
   assert.equal(called('@heres', 0, names), undefined)
   assert.equal(called('@gone', 0, names), undefined)
 })
+
+test('a name is called as it may be typed', () => {
+  const names = callable(['u1'], () => '민수')
+  assert.deepEqual(called('@민수'.normalize('NFD'), 0, names)?.user, 'u1')
+  assert.deepEqual(called('😀@민수', 2, names), { user: 'u1', end: 5 })
+  assert.equal(called('𝒜@민수', 2, names), undefined) // a letter beyond the first plane
+  assert.equal(called(`@${'가'.repeat(100)}`, 0, names), undefined)
+})
