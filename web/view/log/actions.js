@@ -1,25 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { ui } from '../../model/ui.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
+import { allowed, edit, reply } from './allowed.js'
 import { Menu } from './menu.js'
 
 /** @import { Message } from '../../types' */
 /** @import { Reader } from './reader.js' */
-
-/** What may be done with a message by who reads it. @param {Message} message @param {Reader} reader */
-export function allowed({ by }, { chat, entry }) {
-  const isMine = by === chat.me.peek()?.user
-  const isOwner = entry?.role === 'owner'
-  return { isMine, mayRemove: isMine || isOwner, maySay: isOwner || entry?.post !== 'owners' }
-}
-
-/** @param {Message} message @param {Reader} reader */
-export const reply = ({ m }, { room }) => (ui.reply.value = { ...ui.reply.value, [room]: m })
-
-/** @param {Message} message @param {Reader} reader */
-export const edit = ({ m }, { room }) => (ui.editing.value = { room, m })
 
 /** What can be done with the message that is pointed at. @param {{ message: Message, reader: Reader }} props */
 export function Actions({ message, reader }) {

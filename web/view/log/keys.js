@@ -1,5 +1,5 @@
 import { copy } from '../copy.js'
-import { allowed, edit, reply } from './actions.js'
+import { allowed, edit, reply } from './allowed.js'
 
 /** @import { Reader } from './reader.js' */
 

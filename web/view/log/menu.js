@@ -6,7 +6,7 @@ import { recent } from '../composer/recent.js'
 import { copy } from '../copy.js'
 import { html } from '../html.js'
 import { Icon } from '../icons.js'
-import { allowed } from './actions.js'
+import { allowed } from './allowed.js'
 
 const GLYPHS = 6
 const STEPS = /** @type {Record<string, number>} */ ({ ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 })
