@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { bot } from '../lib/bot.mjs'
 import { startDamso } from '../lib/damso.mjs'
+import { isLan } from '../lib/host.mjs'
 import { inert, watchScripts } from '../lib/inert.mjs'
 import { show } from '../lib/model.mjs'
-import { closeBrowser, settled, shot, texts, until, withChat } from '../lib/page.mjs'
+import { closeBrowser, entered, settled, shot, texts, until, withChat } from '../lib/page.mjs'
 
 const CORPUS = JSON.parse(readFileSync(new URL('../fixtures/xss.json', import.meta.url), 'utf8')).map((text) => text.toWellFormed?.() ?? text)
 /** Those in which nothing is Markdown, nor a link. */
@@ -74,6 +75,14 @@ test('texts, quotes of them and their search hits come out as text', async () =>
       await page.locator('.composer').getByText(text, { exact: false }).first().waitFor()
     }
     await inert(page)
+    await show(page, { pane: 'pins' })
+    await page.locator('aside .text').getByText(said[0][0], { exact: true }).waitFor()
+    await show(page, { pane: 'search' })
+    await page.locator('aside input[type=search]').fill('alert')
+    await page.locator('aside mark').nth(20).waitFor()
+    const hits = await page.locator('aside li').allTextContents()
+    assert.ok(hits.some((hit) => hit.includes(said[0][0])), 'a hit is what was typed')
+    await shot(page, 'xss-search')
   })
 })
 
@@ -107,6 +116,31 @@ test('names of people come out as text', async () => {
   for (const [, who] of named) who.close()
 })
 
+test('what a notification says is what was typed', { skip: isLan && 'notifications are for secure contexts' }, async () => {
+  const [name, text] = ['<b>Eve</b>', '<img src=x onerror=alert(1)>']
+  const eve = await bot(damso.url, name)
+  const room = await eve.room(undefined, { kind: 'direct', members: [minsu.user] })
+  const init = () => {
+    window.told = []
+    window.Notification = class {
+      static permission = 'granted'
+      constructor(title, { body }) {
+        window.told.push([title, body])
+      }
+    }
+    localStorage.setItem('damso.notify', 'true')
+  }
+  await asMinsu('#/lobby', async (page) => {
+    await page.addInitScript(init)
+    await page.reload()
+    await entered(page)
+    await eve.say(text, { room })
+    await until(() => page.evaluate(() => window.told.length), 'a notification')
+    assert.deepEqual(await page.evaluate(() => window.told), [[name, text]])
+  })
+  eve.close()
+})
+
 test('names and topics of rooms come out as text', async () => {
   const named = await accepted((name) => minsu.room(name))
   const [, room] = named[0]
@@ -127,7 +161,11 @@ test('names and topics of rooms come out as text', async () => {
       await inert(page)
     }
     await show(page, { pane: 'settings' })
-    await page.locator('aside input[name=name]').waitFor()
+    await page.locator('aside input[name=name]').first().waitFor()
+    await inert(page)
+    await show(page, { dialog: 'switcher' })
+    await page.locator('dialog input').fill('script')
+    await page.locator('dialog').getByText(named[0][0], { exact: true }).first().waitFor()
     await shot(page, 'xss-rooms')
   })
 })

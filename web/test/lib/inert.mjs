@@ -10,7 +10,7 @@ export const watchScripts = () => {
 export async function inert(page) {
   const found = await page.evaluate(() => {
     // What the page is made of, and what Markdown may come to.
-    const page = 'a article aside b bdi blockquote br button circle code dd del details dialog div dl dt em fieldset footer form h1 h2 h3 header hr i input kbd label legend li main mark nav ol output p path pre rect s section select option small span strong summary svg table tbody td textarea th thead time title tr ul'
+    const page = 'a article aside b bdi blockquote br button circle code dd del details dialog div dl dt em fieldset footer form h1 h2 h3 header hr i input kbd label legend li main mark nav ol output p path pre rect s search section select option small span strong summary svg table tbody td textarea th thead time title tr ul'
     const known = new Set(page.split(' '))
     const faults = [...window.ran]
     for (const element of document.body.querySelectorAll('*')) {
