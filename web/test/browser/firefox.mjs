@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startDamso } from '../lib/damso.mjs'
 import { startFirefox } from '../lib/firefox.mjs'
-import { arrives, closeBrowser, openChat, reading, until } from '../lib/page.mjs'
+import { arrives, closeBrowser, message, openChat, reading, until } from '../lib/page.mjs'
 
 let damso
 let firefox
@@ -49,6 +49,51 @@ test('Korean goes there, English comes back', async () => {
   await other.say('Hello there')
   await has('[role=log] article', 'Hello there')
   assert.deepEqual(await texts(), ['안녕하세요', 'Hello there'])
+})
+
+test('what one said is changed with the arrow up', async () => {
+  await field()
+  await page.press('ArrowUp')
+  await until(async () => (await page.ask('document.activeElement.value')) === '안녕하세요')
+  await page.type(', 여러분')
+  await page.press('Enter')
+  await arrives(other, '안녕하세요, 여러분')
+})
+
+test('a reaction comes, and is joined', async () => {
+  const said = message(other, '여러분')
+  await said.hover()
+  await said.getByRole('button', { name: 'More' }).click()
+  await said.getByRole('button', { name: '👍' }).click()
+  await has('.reactions button', '👍')
+  await page.click('.reactions button')
+  await has('.reactions button', '2')
+  await until(async () => /2/.test(await said.getByRole('button', { name: /👍/ }).innerText()), 'there too')
+})
+
+test('loading again keeps who one is, and the conversation', async () => {
+  await page.reload()
+  await has('[role=log] article', 'Hello there')
+  await has('nav', '민수')
+})
+
+test('the switcher opens by Ctrl+K, and finds what was typed in the other layout', async () => {
+  await field()
+  await page.press('Control+k')
+  await has('dialog [role=option]', 'lobby')
+  await page.type('fhql')
+  await has('dialog', '로비')
+  await page.press('Escape')
+  await until(() => page.ask(`!document.querySelector('dialog[open]')`))
+})
+
+test('a search finds what was said', async () => {
+  await page.press('/')
+  await has('aside')
+  await until(() => page.ask(`document.activeElement.matches('aside input')`))
+  await page.type('여러분')
+  await page.press('Enter')
+  await has('aside mark', '여러분')
 })
 
 test('nobody complained', () => assert.deepEqual(page.complaints, []))

@@ -82,7 +82,8 @@ export async function openChat(url, { name = '민수', key, context, theme = 'li
   page.log = page.getByRole('log')
   page.say = async (text) => {
     await page.field.fill(text)
-    await page.field.press('Enter')
+    if (options.isMobile) await page.getByRole('button', { name: /^(보내기|Send)$/ }).click() // Enter breaks the line there
+    else await page.field.press('Enter')
   }
   await page.goto(`${url}/${at}`)
   assert.equal(await page.evaluate(() => isSecureContext), !isLan)

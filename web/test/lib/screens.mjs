@@ -64,12 +64,13 @@ export const SCREENS = Object.entries({
 })
 
 /** Back to the main room, with nothing open. */
-export async function home(page, { rooms }) {
+export async function home(page, { rooms, said }) {
   await show(page, { dialog: null, pane: null, side: 'log', reply: {}, editing: null, target: null })
   await page.locator('dialog').waitFor({ state: 'detached' })
   await page.keyboard.press('Escape')
   await page.mouse.move(0, 0)
   await go(page, rooms.main)
+  await page.log.locator(`[data-m="${said.pinned}"]`).waitFor()
   await page.field.fill('')
   await page.log.evaluate((log) => (log.scrollTop = log.scrollHeight))
 }
