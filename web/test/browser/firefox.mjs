@@ -88,6 +88,7 @@ test('the switcher opens by Ctrl+K, and finds what was typed in the other layout
 })
 
 test('a search finds what was said', async () => {
+  await page.ask('document.activeElement.blur()')
   await page.press('/')
   await has('aside')
   await until(() => page.ask(`document.activeElement.matches('aside input')`))
