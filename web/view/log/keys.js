@@ -18,6 +18,7 @@ const ACTS = {
   r: (message, reader) => allowed(message, reader).maySay && reply(message, reader),
   e: (message, reader) => allowed(message, reader).isMine && edit(message, reader),
   c: ({ text }) => copy(text ?? ''),
+  Enter: ({ m }, reader) => reader.open(m, 'open'),
   Delete: (message, reader) => allowed(message, reader).mayRemove && reader.open(message.m, 'sure'),
   '+': (message, reader) => allowed(message, reader).maySay && reader.open(message.m, 'emoji'),
 }

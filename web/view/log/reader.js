@@ -27,6 +27,8 @@ export class Reader {
   line = signal(/** @type {{ seq: number, count: number } | null} */ (null))
   isLineAbove = signal(false)
   isAtEnd = signal(true)
+  /** whether the end is more than a screen away */
+  isFar = signal(false)
   /** how many messages there were when the end was last in view */
   seen = signal(Infinity)
   /** the message whose actions are shown */
@@ -66,6 +68,7 @@ export class Reader {
   start(scroll) {
     this.scroll = scroll
     const back = places.get(this.room)
+    if (back) this.seen.value = this.entry?.readn ?? Infinity
     if (back) scroll.to(back.at.m, back.at.top)
     else scroll.settle()
     const asked = ui.allRead.peek()
@@ -104,6 +107,7 @@ export class Reader {
     if (line && !isPast) this.#isLineSeen = true
     this.isLineAbove.value = !!isPast && !this.#isLineSeen
     this.isAtEnd.value = !!this.scroll?.following
+    this.isFar.value = below > 1 || this.window.peek().to < Infinity
     if (this.isAtEnd.peek()) this.seen.value = this.timeline.peek().n
     if (above < PREFETCH) this.#up()
     if (below < PREFETCH) this.#down()
@@ -114,7 +118,7 @@ export class Reader {
     if (!this.menu.peek()) this.active.value = m
   }
 
-  /** Opens what can be done with a message. @param {number} m @param {'sure' | 'emoji'} what */
+  /** Opens what can be done with a message. @param {number} m @param {'open' | 'sure' | 'emoji'} what */
   open(m, what) {
     this.active.value = m
     this.menu.value = what

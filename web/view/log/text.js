@@ -9,6 +9,7 @@ import { Icon } from '../icons.js'
 
 const LINES_MAX = 25 // lines and
 const CHARACTERS_MAX = 2500 // characters that are shown unasked
+const GLYPHS = /^(?:\p{Extended_Pictographic}[\u{200d}\u{fe0f}\u{1f3fb}-\u{1f3ff}]* ?)+$/u
 
 /** What a message says. @param {{ text: string, mentions: string[], chat: import('../../model/chat.js').Chat }} props */
 export function Text({ text, mentions, chat }) {
@@ -20,7 +21,7 @@ export function Text({ text, mentions, chat }) {
   }, [text, mentions, me])
   const isLong = text.length > CHARACTERS_MAX || text.split('\n', LINES_MAX + 1).length > LINES_MAX
   return html`
-    <div class=${isLong && !isOpen ? 'text folded' : 'text'}>${body}</div>
+    <div class=${['text', isLong && !isOpen && 'folded', text.length < 16 && GLYPHS.test(text) && 'glyphs'].filter(Boolean).join(' ')} dir="auto">${body}</div>
     ${isLong && html`<button class="fold" onClick=${() => setOpen(!isOpen)}>${isOpen ? words.value.log.fold : words.value.log.unfold}</button>`}
   `
 }
