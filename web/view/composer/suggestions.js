@@ -117,8 +117,11 @@ export class Suggestions {
   named(field) {
     const { value, selectionStart: end } = field
     const [whole, name] = NAMED.exec(value.slice(0, end)) ?? []
-    const glyph = name && emoji.peek()?.glyphOf(emoji.peek()?.all ?? [], name)
-    if (whole && glyph) replace(field, end - whole.length, end, glyph)
+    if (!whole || !name) return
+    const known = emoji.peek()
+    if (!known) return void loadEmoji().then(() => this.named(field), () => {})
+    const glyph = known.glyphOf(known.all, name)
+    if (glyph) replace(field, end - whole.length, end, glyph)
   }
 
   /** @returns {Suggestion[]} */

@@ -17,7 +17,7 @@ export function Writing({ room = '' }) {
     <p class="writing" aria-hidden="true">
       ${names.length
         ? html`<span class="dots"><i></i><i></i><i></i></span><span>${known.length === names.length ? say.writing(known) : say.somebody}</span>`
-        : html`<span class="keys">${ui.enterSends.value ? say.keys : say.keysSwapped(isMac ? '⌘' : 'Ctrl+')}</span>`}
+        : html`<span class="usage">${ui.enterSends.value ? say.keys : say.keysSwapped(isMac ? '⌘' : 'Ctrl+')}</span>`}
     </p>
   `
 }
