@@ -44,14 +44,9 @@ function enter() {
 // A link from another device carries the key in its fragment, which no server sees.
 const given = new URLSearchParams(location.hash.slice(1)).get('key')
 if (given) history.replaceState(null, '', location.pathname)
-if (given && key.value && given !== key.value) {
-  const { Replace } = await import('./view/shell/replace.js')
-  const done = (/** @type {boolean} */ replace) => {
-    if (replace) become(given)
-    enter()
-  }
-  render(html`<${Replace} done=${done} />`, root)
-} else {
-  if (given) become(given)
+const go = (/** @type {boolean} */ replace) => {
+  if (replace && given) become(given)
   enter()
 }
+if (!given || !key.value || given === key.value) go(true)
+else import('./view/shell/replace.js').then(({ Replace }) => render(html`<${Replace} done=${go} />`, root))
