@@ -103,6 +103,44 @@ describe('the switcher', () => {
     }))
 })
 
+/** How an Enter comes while a text is composed; whether it is a wish. The candidate is one for the last syllable. */
+const ORDERS = [
+  ['A: the key first, then the end of composition', async (hands, text) => {
+    await hands.hangul(text)
+    await hands.taken()
+    await hands.commit(text.at(-1))
+    await hands.up()
+  }, true],
+  ['B: the same and a second keydown', async (hands, text) => {
+    await hands.hangul(text)
+    await hands.taken()
+    await hands.commit(text.at(-1))
+    await hands.down()
+    await hands.up()
+  }, true],
+  ['B without a pause', async (hands, text) => {
+    await hands.hangul(text)
+    await Promise.all([hands.taken(), hands.commit(text.at(-1)), hands.down(), hands.up()])
+  }, true],
+  ['C: the end of composition first, then the key', async (hands, text) => {
+    await hands.hangul(text)
+    await Promise.all([hands.commit(text.at(-1)), hands.taken()])
+    await hands.up()
+  }, true],
+  ['D: the key is called Process', async (hands, text) => {
+    await hands.hangul(text)
+    await hands.taken({ key: 'Process' })
+    await hands.commit(text.at(-1))
+    await hands.up()
+  }, true],
+  ['a candidate is no wish', async (hands, text, candidate) => {
+    await hands.hangul(text)
+    await hands.taken()
+    await hands.commit(candidate)
+    await hands.up()
+  }, false],
+]
+
 describe('one Enter chooses once', () => {
   /** What was chosen is counted by the addresses that the page went to. */
   const chooses = (name, steps, expected) =>
@@ -130,40 +168,7 @@ describe('one Enter chooses once', () => {
       }),
     )
 
-  chooses('A: the key first, then the end of composition', async (hands) => {
-    await hands.hangul('개발')
-    await hands.taken()
-    await hands.commit('발')
-    await hands.up()
-  }, true)
-
-  chooses('B: the same and a second keydown', async (hands) => {
-    await hands.hangul('개발')
-    await hands.taken()
-    await hands.commit('발')
-    await hands.down()
-    await hands.up()
-  }, true)
-
-  chooses('C: the end of composition first, then the key', async (hands) => {
-    await hands.hangul('개발')
-    await Promise.all([hands.commit('발'), hands.taken()])
-    await hands.up()
-  }, true)
-
-  chooses('D: the key is called Process', async (hands) => {
-    await hands.hangul('개발')
-    await hands.taken({ key: 'Process' })
-    await hands.commit('발')
-    await hands.up()
-  }, true)
-
-  chooses('a candidate chooses nothing', async (hands) => {
-    await hands.hangul('개발')
-    await hands.taken()
-    await hands.commit('發')
-    await hands.up()
-  }, false)
+  for (const [name, steps, wants] of ORDERS) chooses(name, (hands) => steps(hands, '개발', '發'), wants)
 })
 
 describe('the search', () => {
@@ -242,6 +247,32 @@ describe('the search', () => {
       await quiet()
       assert.deepEqual(await hits(page).locator('mark').allInnerTexts(), ['noon'])
     }))
+})
+
+describe('one Enter searches once', () => {
+  for (const [name, steps, wants] of ORDERS)
+    test(name, () =>
+      somebody(async (page) => {
+        await page.field.fill('쓰던 글')
+        await page.getByRole('button', { name: '검색', exact: true }).click()
+        await page.getByRole('searchbox').focus()
+        let asked = 0
+        let typed
+        // What is typed is searched for when the typing rests; the wish comes after that.
+        page.on('request', (request) => (asked += new URL(request.url()).searchParams.get('q') === '점심'))
+        const hands = await ime(page)
+        const waiting = { ...hands, taken: async (more) => ((typed ??= asked), hands.taken(more)) }
+        waiting.hangul = async (text) => {
+          await hands.hangul(text)
+          await until(async () => (await page.locator('.hit').count()) === 2, 'found while it is composed')
+        }
+        await steps(waiting, '점심', '心')
+        await quiet(700)
+        assert.equal(asked - typed, wants ? 1 : 0)
+        assert.equal(await page.getByRole('searchbox').inputValue(), wants ? '점심' : '점心')
+        assert.equal(await page.field.inputValue(), '쓰던 글')
+      }),
+    )
 })
 
 describe('rooms and days', () => {
