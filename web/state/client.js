@@ -131,6 +131,7 @@ export class Client {
 
   /** To be called when `deadline` has passed; early and late calls do no harm. @param {number} now */
   timeout(now) {
+    for (const room of this.rooms.values()) room.hush(now)
     if (this.link === 'down' && now >= this.connectAt) {
       this.link = 'connecting'
       this.outputs.push({ connect: true })
@@ -318,7 +319,8 @@ export class Client {
     if (this.link === 'down') return this.connectAt
     // No room goes on before all do.
     const resume = this.pausedUntil ? [this.pausedUntil] : this.roomPausedUntil.values()
-    return Math.min(this.silentAt(), ...(this.link === 'ready' ? resume : []))
+    const typing = [...this.rooms.values()].flatMap((room) => [...room.typing.values()])
+    return Math.min(this.silentAt(), ...typing, ...(this.link === 'ready' ? resume : []))
   }
 
   /**

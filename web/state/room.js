@@ -66,8 +66,12 @@ export class Room {
    * @param {number} now
    */
   typed(user, now) {
-    for (const [other, until] of this.typing) if (until <= now) this.typing.delete(other)
     this.typing.set(user, now + TYPING)
+  }
+
+  /** Who typed long ago doesn't any more. @param {number} now */
+  hush(now) {
+    for (const [user, until] of this.typing) if (until <= now) this.typing.delete(user)
   }
 
   /** The event `seq` is being applied. @param {number} seq */

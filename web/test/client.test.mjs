@@ -114,6 +114,17 @@ test('a view is another object after each change, and the same one until then', 
   assert.deepEqual(message.reactions, [])
 })
 
+test('who typed and went away is seen to do so', () => {
+  const line = talk(before())
+  line.client.open('r', 0)
+  line.enter()
+  line.hear({ t: 'ok', id: 2, head: 5, n: 4, first: 1, mode: 'replay' }, { t: 'typing', room: 'r', user: 'u2' })
+  assert.equal(line.client.deadline, 6000)
+  line.client.timeout(6000)
+  assert.deepEqual([...line.client.rooms.get('r').typing], [])
+  assert.equal(line.client.deadline, 60_000)
+})
+
 test('10,000 messages held cost an event no more than ten', () => {
   const line = talk()
   line.enter()
