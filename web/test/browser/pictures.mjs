@@ -24,7 +24,7 @@ for (const [lang, locale] of Object.entries(LOCALES)) {
           for (const [width, size] of Object.entries(SIZES)) {
             const look = { locale, theme, reducedMotion: 'reduce', ...size }
             const keep = (page, name) => shot(page, `app-${name}-${lang}-${theme}-${width}`)
-  
+
             const first = await openChat(damso.url, { ...look, name: house.name, ready: false })
             await first.getByRole('alert').filter({ hasText: house.name }).waitFor()
             await keep(first, 'taken')
@@ -33,7 +33,7 @@ for (const [lang, locale] of Object.entries(LOCALES)) {
             await first.locator('input[name=name]').waitFor()
             await keep(first, 'first')
             await first.context().close()
-  
+
             const page = await openChat(network.url, { ...look, name: house.name, key: house.key, at: `#/${house.rooms.main}` })
             await until(() => page.log.getByRole('article').count())
             for (const [name, come] of SCREENS) {
