@@ -16,6 +16,8 @@ import { changed, find } from './timeline.js'
  * @property {Message[]} messages in memory
  * @property {Range[]} ranges
  * @property {number} first
+ * @property {number} n messages in all
+ * @property {boolean} open
  * @property {number} start the first of them that is shown, and
  * @property {number} end the first after it that isn't
  * @property {number | null} line the last `seq` that was read, if a line is to be drawn after it
@@ -27,12 +29,15 @@ import { changed, find } from './timeline.js'
 
 const TOGETHER = 5 * 60_000 // ms between two messages of one author that stand under one name
 
+/** Whether nothing is above what is in memory. @param {Pick<View, 'ranges' | 'first' | 'n' | 'open'>} view */
+export const isWhole = ({ ranges, first, n, open }) => (ranges.length ? ranges[0].low <= first : open && !n)
+
 /** @param {View} view */
-export function rows({ messages, ranges, first, start, end, line, me, outbox, failed, day }) {
+export function rows({ messages, ranges, start, end, line, me, outbox, failed, day, ...rest }) {
   /** @type {Row[]} */
   const out = []
   const changes = outbox.filter(({ change }) => change)
-  const whole = (ranges[0]?.low ?? Infinity) <= first
+  const whole = isWhole({ ranges, ...rest })
   if (!start) out.push(whole ? { kind: 'start', key: 'start' } : { kind: 'more', key: 'more' })
   let last = /** @type {Message | undefined} */ (messages[start - 1])
   let isFresh = line !== null && (last ? last.m <= line : whole)

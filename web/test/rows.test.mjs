@@ -10,7 +10,7 @@ const message = (m, rest) => ({
 })
 const many = (...ms) => ms.map((m) => message(m))
 const view = (rest) => ({
-  messages: [], ranges: [{ low: 1, high: 1000 }], first: 1, start: 0, end: rest.messages?.length ?? 0, line: null, me: 'u1',
+  messages: [], ranges: [{ low: 1, high: 1000 }], first: 1, start: 0, end: rest.messages?.length ?? 0, line: null, me: 'u1', n: 9, open: true,
   outbox: [], failed: [], day: (at) => Math.floor(at / DAY), ...rest,
 })
 const drawn = (rest) =>
@@ -30,6 +30,8 @@ test('what may be above is said at the lowest message: the beginning, or more to
   assert.equal(drawn({ messages: many(5), ranges: [{ low: 5, high: 5 }] })[0], 'more')
   assert.deepEqual(drawn({ messages: [] }), ['start'])
   assert.deepEqual(drawn({ messages: [], ranges: [] }), ['more'])
+  assert.deepEqual(drawn({ messages: [], ranges: [], n: 0 }), ['start'])
+  assert.deepEqual(drawn({ messages: [], ranges: [], n: 0, open: false }), ['more'], 'who knows yet')
 })
 
 test('messages are neighbours only inside one range; what is between is counted by n', () => {

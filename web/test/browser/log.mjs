@@ -313,6 +313,9 @@ describe('what can be done with a message', () => {
       await page.keyboard.press('e')
       await until(() => page.evaluate(() => document.activeElement.value === '넷'), 'it is being edited')
       await page.keyboard.press('Escape')
+      await message(page, '셋').locator('.text').click()
+      await page.keyboard.type('이어 쓰기')
+      assert.equal(await page.field.inputValue(), '이어 쓰기', 'who clicks goes on writing')
     }))
 
   test('by a finger', () =>

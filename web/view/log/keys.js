@@ -23,16 +23,18 @@ const ACTS = {
   '+': (message, reader) => allowed(message, reader).maySay && reader.open(message.m, 'emoji'),
 }
 
+export const toComposer = () => document.getElementById('composer')?.focus({ preventScroll: true })
+
 /** Keys on a message: from one to the next, and what can be done with it. @param {KeyboardEvent} event @param {Reader} reader */
 export function onKey(event, reader) {
   if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return
   const key = JAMO.test(event.key) ? event.code.slice(3).toLowerCase() : event.key
   const row = /** @type {HTMLElement} */ (event.target)
-  if (!row.matches('article')) return
+  if (!row.matches('article') || !getSelection()?.isCollapsed) return
   const rows = /** @type {HTMLElement[]} */ ([...row.parentElement?.querySelectorAll('article[data-m]') ?? []])
   const move = MOVES[{ j: 'ArrowDown', k: 'ArrowUp' }[key] ?? key]
   const message = reader.timeline.peek().messages.find(({ m }) => `${m}` === row.dataset.m)
-  if (key === 'Escape') document.getElementById('composer')?.focus()
+  if (key === 'Escape') toComposer()
   else if (move) move(rows, rows.indexOf(row))?.focus()
   else if (message && message.text != null && ACTS[key]) ACTS[key](message, reader)
   else return

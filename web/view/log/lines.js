@@ -8,6 +8,8 @@ import { times } from './time.js'
 
 /** What stands between messages. */
 
+const JAR = new URL('../../icon.svg', import.meta.url).href
+
 /** @param {{ row: DayRow }} props */
 export const Day = ({ row: { at } }) => html`
   <h2 class="day"><time dateTime=${new Date(at).toISOString()} title=${times.value.date.format(at)}>${dayOf(at)}</time></h2>
@@ -19,9 +21,10 @@ const dayOf = (/** @type {number} */ at) =>
 export const New = () => html`<p class="new" data-m="new"><span>${words.value.log.new}</span></p>`
 
 /** @param {{ reader: Reader }} props */
-export const Start = ({ reader }) => html`
-  <p class="start">${reader.timeline.value.messages.length ? words.value.log.start : words.value.log.empty}</p>
-`
+export const Start = ({ reader }) =>
+  reader.timeline.value.n
+    ? html`<p class="start">${words.value.log.start}</p>`
+    : html`<div class="empty-room"><img src=${JAR} alt="" /><p>${words.value.log.empty}</p></div>`
 
 /** @param {{ reader: Reader }} props */
 export const More = ({ reader }) => html`<p class="start" aria-busy="true">${reader.timeline.value.open && words.value.log.more}</p>`

@@ -3,7 +3,7 @@ import { useChat } from '../../model/context.js'
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
 import { Jumps } from './jumps.js'
-import { onKey } from './keys.js'
+import { onKey, toComposer } from './keys.js'
 import { Reader } from './reader.js'
 import { Rows } from './rows.js'
 import { Scroll } from './scroll.js'
@@ -25,6 +25,12 @@ function Conversation({ room }) {
   }, [])
   const row = (/** @type {Event} */ { target }) => /** @type {Element} */ (target).closest('article')
   const point = (/** @type {Event} */ event) => reader.point(Number(row(event)?.dataset.m ?? 0))
+  // Who clicks goes on writing; who presses keys on a message, or has marked some of it, doesn't.
+  const click = (/** @type {MouseEvent} */ event) => {
+    point(event)
+    const isIdle = event.detail && row(event) === document.activeElement && getSelection()?.isCollapsed
+    if (isIdle && matchMedia('(pointer: fine)').matches) toComposer()
+  }
   return html`
     <section class="log-frame">
       <div
@@ -35,7 +41,7 @@ function Conversation({ room }) {
         ref=${box}
         onPointerOver=${(/** @type {PointerEvent} */ event) => event.pointerType === 'mouse' && point(event)}
         onPointerLeave=${(/** @type {PointerEvent} */ event) => event.pointerType === 'mouse' && reader.point(0)}
-        onClick=${point}
+        onClick=${click}
         onWheel=${() => (reader.menu.value = '')}
         onFocusIn=${(/** @type {Event} */ event) => reader.focus(row(event))}
         onKeyDown=${(/** @type {KeyboardEvent} */ event) => onKey(event, reader)}

@@ -3,6 +3,7 @@ import { Announcer } from '../../lib/announcer.js'
 import { plain } from '../../lib/markdown.js'
 import { ui } from '../../model/ui.js'
 import { words } from '../../model/words.js'
+import { isWhole } from '../../state/rows.js'
 import { find, place } from '../../state/timeline.js'
 import { around, fitted, moved, newest, span } from '../../state/window.js'
 
@@ -241,10 +242,11 @@ export class Reader {
   }
 
   #up() {
-    const { messages, ranges, first, open } = this.timeline.peek()
+    const timeline = this.timeline.peek()
+    const { messages, ranges, open } = timeline
     const window = this.window.peek()
     if (span(messages, window).start > 0) this.window.value = moved(messages, window, -1)
-    else if (open && !this.#loading && ranges.length && ranges[0].low > first) this.load({ before: ranges[0].low })
+    else if (open && !this.#loading && ranges.length && !isWhole(timeline)) this.load({ before: ranges[0].low })
   }
 
   #down() {

@@ -32,13 +32,10 @@ export class Rows extends Component {
 
   render() {
     const { chat, room, timeline, window, line, active } = this.#reader
-    const { messages, ranges, first } = timeline.value
     const here = (/** @type {{ room: string }} */ entry) => entry.room === room
     const list = rows({
-      messages,
-      ranges,
-      first,
-      ...span(messages, window.value),
+      ...timeline.value,
+      ...span(timeline.value.messages, window.value),
       line: line.value?.seq ?? null,
       me: chat.me.value?.user ?? null,
       outbox: chat.outbox.value.filter(here),
