@@ -13,8 +13,10 @@ export function Pin({ pin, room, at }) {
     <li class="card">
       <p><b>${pin.name}</b> <time datetime=${new Date(pin.at).toISOString()}>${at.format(pin.at)}</time></p>
       <${Text} text=${pin.text} mentions=${pin.mentions ?? []} chat=${chat} />
-      <button class="button quiet" onClick=${() => chat.show(room, pin.m)}>${say.jump}</button>
-      ${mayUnpin && html`<button class="button quiet" onClick=${() => chat.pin(room, pin.m, false)}>${say.unpin}</button>`}
+      <div class="deeds">
+        <button class="button quiet" onClick=${() => chat.show(room, pin.m)}>${say.jump}</button>
+        ${mayUnpin && html`<button class="button quiet" onClick=${() => chat.pin(room, pin.m, false)}>${say.unpin}</button>`}
+      </div>
     </li>
   `
 }
