@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { QUICK, glyphOf, parse, search } from '../lib/emoji.js'
-import { emoji } from '../tools/emoji.mjs'
+import { emoji, licence } from '../tools/emoji.mjs'
 
 const file = await readFile(new URL('../data/emoji.json', import.meta.url), 'utf8')
 const all = parse(JSON.parse(file))
 
 test('the data is what the tool makes of its source, and small', async () => {
   assert.equal(file, await emoji())
+  assert.equal(await readFile(new URL('../data/LICENSES.txt', import.meta.url), 'utf8'), await licence())
   assert.ok(gzipSync(file, { level: 9 }).length < 60_000)
 })
 

@@ -44,4 +44,14 @@ export async function emoji() {
   return `[\n${groups.filter(Boolean).map((lines) => `[\n${lines.map((line) => JSON.stringify(line)).join(',\n')}\n]`).join(',\n')}\n]\n`
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(new URL('data/emoji.json', here), await emoji())
+/** Under which terms its source may be given away. */
+export async function licence() {
+  const { version } = await read('package')
+  const text = await readFile(new URL('node_modules/emojibase-data/LICENSE', here), 'utf8')
+  return `emojibase-data ${version}, of which emoji.json is made\n\n${text.trim()}\n`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await writeFile(new URL('data/emoji.json', here), await emoji())
+  await writeFile(new URL('data/LICENSES.txt', here), await licence())
+}
