@@ -63,7 +63,7 @@ export class Keeper {
     this.#tabs = new Tabs(name, {
       made: (waiting) => this.#session?.do((client) => client.shadow(waiting)),
       gone: (nonce, seq) => this.#session?.do((client) => client.gone(nonce, seq)),
-      held: () => ({ waiting: this.#outbox.filter(isOurs).map(waiting), refused: [...this.#refused] }),
+      held: () => ({ waiting: this.#outbox.filter((held) => isOurs(held) && held.acked === null).map(waiting), refused: [...this.#refused] }),
     })
   }
 

@@ -5,7 +5,7 @@ import { Client } from '../state/client.js'
 import { ModelServer } from './lib/model-server.mjs'
 import { random } from './lib/random.mjs'
 
-const RUNS = 120
+const RUNS = Number(process.env.RUNS ?? 60)
 const STEPS = 300
 
 class Run {

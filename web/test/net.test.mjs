@@ -138,6 +138,19 @@ test('what a living tab sends is shown by the others, and goes there when it is 
   assert.deepEqual([two.waits(), three.waits(), kept()], ['', '', []])
 })
 
+test('what is durable and only waits for its event is no other tab’s to show', async () => {
+  const one = await tab()
+  one.enter()
+  one.session.do((client, now) => client.open('r', now))
+  one.hear({ t: 'ok', id: 2, head: 1, n: 1, first: 1, mode: 'reset', messages: [] })
+  one.say('a')
+  one.hear({ t: 'ok', id: 3, m: 2, at: 2 })
+  await rest()
+  const two = await tab()
+  await browser.pass(200)
+  assert.deepEqual([one.waits(), two.waits()], ['a', ''])
+})
+
 test('what a tab had to say that is gone is sent by another', async () => {
   const one = await tab()
   one.say('a')
