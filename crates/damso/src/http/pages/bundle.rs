@@ -2,8 +2,8 @@
 //! round takes longer than all there is to load. Nothing is gained by a larger program here: modules
 //! stay as they are written, each in a function of its own that gives what it exports.
 //!
-//! As much of `import` and `export` is known as the page's modules use. What is beyond that, or a
-//! circle of modules, is told, and the modules then travel one by one.
+//! As much of `import` and `export` is known as the page's modules use. What is beyond that is told,
+//! and the modules then travel one by one.
 
 use super::script::{self, Word};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +19,12 @@ pub struct Modules<'a> {
 
 /// What [`bundle`] made.
 pub struct Bundle {
-    /// Stands in place of the module that everything begins with.
+    /// All that the module imports that everything begins with.
     pub text: String,
     /// The modules in it, in their order.
     pub parts: Vec<String>,
-    /// The modules that are loaded later, as they have to be then: what they import of the bundle
-    /// they get of it, and not a second time.
+    /// That module and those that are loaded later, as they have to be then: what they import of the
+    /// bundle they get of it, and not a second time.
     pub later: BTreeMap<String, String>,
 }
 
@@ -34,15 +34,25 @@ struct Module {
     exports: Vec<Export>,
     /// Paths that it may ask for later.
     later: Vec<String>,
+    /// It waits for something before it is there.
+    waits: bool,
     /// What is to stand in place of these bytes.
     edits: Vec<(usize, usize, Edit)>,
+}
+
+impl Module {
+    /// The paths that it imports at once.
+    fn names(&self) -> impl Iterator<Item = &String> + Clone {
+        let reexported = self.exports.iter().filter_map(Export::from);
+        self.imports.iter().map(|import| &import.path).chain(reexported)
+    }
 }
 
 enum Edit {
     Text(String),
     /// The import of this number.
     Import(usize),
-    /// `import()` of this path, from the name's quote on.
+    /// `import()` of this path.
     Later(String),
     /// Its own URL.
     Url,
@@ -75,45 +85,46 @@ enum Source {
     Imported { path: String, name: String },
 }
 
-/// Puts the module `entry` and all that it imports into one.
+/// Puts all that the module `entry` imports into one, which is to be at the path `name`. The entry is
+/// not part of it: it may wait for a module that is loaded later, which can't wait for it then.
 ///
 /// # Errors
 /// One sentence about what can't be put together.
-pub fn bundle(modules: &Modules<'_>, entry: &str) -> Result<Bundle, String> {
+pub fn bundle(modules: &Modules<'_>, entry: &str, name: &str) -> Result<Bundle, String> {
     let mut parsed = BTreeMap::new();
     let mut order = Vec::new();
-    visit(modules, entry, &mut parsed, &mut order, &mut Vec::new())?;
+    visit(modules, entry, &mut parsed, &mut order)?;
+    order.pop();
+    if parsed.values().any(|module: &Module| module.names().any(|path| path == entry)) {
+        return Err(format!("{entry} is imported itself"));
+    }
     let numbers: BTreeMap<&str, usize> =
         order.iter().enumerate().map(|(number, path)| (path.as_str(), number)).collect();
     let mut text = String::new();
-    let mut asked = BTreeSet::new();
-    // What is here already would be there twice if it were asked for again.
-    let twice = |path: &str| Err(format!("{path} is imported both at once and later"));
-    for path in order.iter().flat_map(|path| parsed[path].later.clone()) {
-        if numbers.contains_key(path.as_str()) {
-            return twice(&path);
+    let mut asked = BTreeSet::from([entry.to_owned()]);
+    for path in order.iter().flat_map(|path| &parsed[path].later) {
+        if !numbers.contains_key(path.as_str()) {
+            asked.insert(path.clone());
         }
-        asked.insert(path);
     }
     // What is loaded later, with all that it imports itself.
     let mut later = BTreeMap::new();
     let mut shared = BTreeSet::new();
     while let Some(path) = asked.pop_first() {
         let module = parse(modules, &path)?;
-        let reexported = module.exports.iter().filter_map(Export::from);
-        let elsewhere = module.later.iter().chain(reexported);
-        if let Some(path) = elsewhere.clone().find(|path| numbers.contains_key(path.as_str())) {
-            return twice(path);
+        check(&path, &module, &parsed)?;
+        let mut reexported = module.exports.iter().filter_map(Export::from);
+        if let Some(part) = reexported.find(|path| numbers.contains_key(path.as_str())) {
+            return Err(format!("{path} is loaded later and exports again what {part} has"));
         }
-        let imported = module.imports.iter().map(|import| &import.path).chain(elsewhere);
-        for path in imported {
+        for path in module.names().chain(&module.later) {
             match numbers.get(path.as_str()) {
                 Some(number) => drop(shared.insert(*number)),
                 None if later.contains_key(path) => {}
                 None => drop(asked.insert(path.clone())),
             }
         }
-        let bundle = relative(&path, entry);
+        let bundle = relative(&path, name);
         let text = edited(modules.texts[path.as_str()], &module, |edit, old| match edit {
             Edit::Import(number) => {
                 let Import { path, names } = &module.imports[*number];
@@ -125,25 +136,62 @@ pub fn bundle(modules: &Modules<'_>, entry: &str) -> Result<Bundle, String> {
                     None => old.to_owned(),
                 }
             }
+            Edit::Later(path) => match numbers.get(path.as_str()) {
+                Some(module) => format!("import(\"{bundle}\").then(all=>all.$m{module})"),
+                None => old.to_owned(),
+            },
             _ => old.to_owned(),
         });
         later.insert(path, text);
     }
+    // Where modules import each other, the first one gets its names when the second one has run.
+    let mut circles = BTreeSet::new();
+    for (number, path) in order.iter().enumerate() {
+        let imports = parsed[path].imports.iter().map(|import| numbers[import.path.as_str()]);
+        circles.extend(imports.filter(|imported| *imported >= number));
+    }
+    for number in &circles {
+        let _ = writeln!(text, "const $c{number}=[];");
+    }
     for (number, path) in order.iter().enumerate() {
         let module = &parsed[path];
         check(path, module, &parsed)?;
+        if module.waits {
+            return Err(format!("{path} waits for something while it begins"));
+        }
         let body = edited(modules.texts[path.as_str()], module, |edit, _| match edit {
             Edit::Text(text) => text.clone(),
             Edit::Import(import) => {
                 let Import { path, names } = &module.imports[*import];
+                let imported = numbers[path.as_str()];
                 if names.is_empty() {
-                    return String::new();
+                    String::new()
+                } else if imported < number {
+                    format!("{}$m{imported};", pattern(names))
+                } else {
+                    let locals: Vec<&str> = names.iter().map(|(_, local)| &**local).collect();
+                    let taken = pattern(names);
+                    let taken = taken.trim_start_matches("const");
+                    let locals = locals.join(",");
+                    format!("let {locals};$c{imported}.push(()=>({taken}$m{imported}));")
                 }
-                format!("{}$m{};", pattern(names), numbers[path.as_str()])
             }
-            Edit::Later(path) => format!("\"{}\"", relative(entry, path)),
-            Edit::Url => format!("new URL(\"{}\",import.meta.url).href", relative(entry, path)),
+            Edit::Later(path) => match numbers.get(path.as_str()) {
+                Some(module) => format!("Promise.resolve().then(()=>$m{module})"),
+                None => format!("import(\"{}\")", relative(name, path)),
+            },
+            Edit::Url => format!("new URL(\"{}\",import.meta.url).href", relative(name, path)),
         });
+        if let Some(later) = module
+            .exports
+            .iter()
+            .filter_map(Export::from)
+            .find(|path| numbers[path.as_str()] >= number)
+        {
+            return Err(format!(
+                "{path} and {later} import each other, and the one exports the other"
+            ));
+        }
         let exports: Vec<String> = module
             .exports
             .iter()
@@ -158,35 +206,32 @@ pub fn bundle(modules: &Modules<'_>, entry: &str) -> Result<Bundle, String> {
         // Writing into a String doesn't fail.
         let _ = write!(text, "// {path}\nconst $m{number}=(()=>{{");
         let _ = write!(text, "{}\n;return{{{}}}}})();\n", body.trim(), exports.join(","));
+        if circles.contains(&number) {
+            let _ = writeln!(text, "$c{number}.forEach(take=>take());");
+        }
     }
     let shared: Vec<String> = shared.iter().map(|number| format!("$m{number}")).collect();
     let _ = writeln!(text, "export{{{}}}", shared.join(","));
     Ok(Bundle { text, parts: order, later })
 }
 
-/// Takes a module apart, after all that it imports.
+/// Takes a module apart, and gives it its place after all that it imports.
 fn visit(
     modules: &Modules<'_>,
     path: &str,
     parsed: &mut BTreeMap<String, Module>,
     order: &mut Vec<String>,
-    above: &mut Vec<String>,
 ) -> Result<(), String> {
     if parsed.contains_key(path) {
         return Ok(());
     }
-    if above.iter().any(|above| above == path) {
-        return Err(format!("{} import each other", above.join(", ")));
-    }
-    above.push(path.to_owned());
     let module = parse(modules, path)?;
-    let reexported = module.exports.iter().filter_map(Export::from);
-    for path in module.imports.iter().map(|import| &import.path).chain(reexported) {
-        visit(modules, path, parsed, order, above)?;
-    }
-    above.pop();
-    order.push(path.to_owned());
+    let imported: Vec<String> = module.names().cloned().collect();
     parsed.insert(path.to_owned(), module);
+    for path in imported {
+        visit(modules, &path, parsed, order)?;
+    }
+    order.push(path.to_owned());
     Ok(())
 }
 
@@ -201,7 +246,8 @@ fn check(path: &str, module: &Module, parsed: &BTreeMap<String, Module>) -> Resu
         Source::Local(_) => None,
     });
     for (from, name) in imported.chain(reexported) {
-        if !parsed[from].exports.iter().any(|export| export.name == *name) {
+        let Some(from_there) = parsed.get(from) else { continue };
+        if !from_there.exports.iter().any(|export| export.name == *name) {
             return Err(format!("{path} imports {name} of {from}, where no such export is seen"));
         }
     }
@@ -239,16 +285,23 @@ fn edited(text: &str, module: &Module, put: impl Fn(&Edit, &str) -> String) -> S
 fn parse(modules: &Modules<'_>, path: &str) -> Result<Module, String> {
     let text = *modules.texts.get(path).ok_or_else(|| format!("there is no {path}"))?;
     let words = script::words(text).ok_or_else(|| format!("{path} isn't followed to its end"))?;
-    let mut module =
-        Module { imports: Vec::new(), exports: Vec::new(), later: Vec::new(), edits: Vec::new() };
+    let mut module = Module {
+        imports: Vec::new(),
+        exports: Vec::new(),
+        later: Vec::new(),
+        waits: false,
+        edits: Vec::new(),
+    };
     for Word { at, is_outside } in words {
         let mut reader = Reader { text, at };
-        let read = if reader.word() == "import" {
-            import(modules, path, &mut reader, at, is_outside, &mut module)
-        } else if is_outside {
-            export(modules, path, &mut reader, at, &mut module)
-        } else {
-            None
+        let read = match reader.word() {
+            "import" => import(modules, path, &mut reader, at, is_outside, &mut module),
+            "export" if is_outside => export(modules, path, &mut reader, at, &mut module),
+            "await" => {
+                module.waits |= is_outside;
+                Some(())
+            }
+            _ => None,
         };
         read.ok_or_else(|| {
             let line = text[..at].matches('\n').count() + 1;
@@ -267,11 +320,11 @@ fn import(
     module: &mut Module,
 ) -> Option<()> {
     if reader.takes("(") {
-        let start = reader.at;
         let found = (modules.resolve)(path, reader.quoted()?);
+        let ends = reader.takes(")");
         module.later.push(found.clone());
-        module.edits.push((start, reader.at, Edit::Later(found)));
-        return Some(());
+        module.edits.push((at, reader.at, Edit::Later(found)));
+        return ends.then_some(());
     }
     if reader.takes(".") {
         let own = reader.word() == "meta" && reader.takes(".") && reader.word() == "url";
@@ -457,7 +510,8 @@ mod tests {
     }
 
     fn put_together(texts: &[(&'static str, &'static str)]) -> Result<Bundle, String> {
-        bundle(&Modules { texts: texts.iter().copied().collect(), resolve }, "main.js")
+        let modules = Modules { texts: texts.iter().copied().collect(), resolve };
+        bundle(&modules, "main.js", "all.js")
     }
 
     #[test]
@@ -491,26 +545,30 @@ const $default={ z }
 // c.js
 const $m2=(()=>{function g() {}
 ;return{f:$m0.a,default:g}})();
-// main.js
-const $m3=(()=>{const{a,b:c}=$m0;
-const{default:words,d}=$m1;
-
-a(c, d, words)
-;return{}})();
-export{}
+export{$m0,$m1,$m2}
 ";
         let lines = |text: &str| {
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
             lines.map(str::to_owned).collect::<Vec<_>>()
         };
-        assert_eq!(lines(&made.unwrap().text), lines(wanted));
+        let made = made.unwrap();
+        assert_eq!(lines(&made.text), lines(wanted));
+        assert_eq!(
+            made.later["main.js"],
+            "import{$m0}from\"./all.js\";const{a,b:c}=$m0;\n\
+             import{$m1}from\"./all.js\";const{default:words,d}=$m1;\n\
+             import{$m2}from\"./all.js\";const{}=$m2;\na(c, d, words)\n"
+        );
     }
 
     #[test]
     fn what_is_loaded_later_shares_what_is_there() {
         let made = put_together(&[
-            ("main.js", "import { a } from './lib/a.js'\na(() => import('./view/late.js'))"),
-            ("lib/a.js", "export const a = new URL('../data/x.json', import.meta.url)"),
+            ("main.js", "import { a } from './lib/a.js'\nawait a"),
+            (
+                "lib/a.js",
+                "export const a = [new URL('../x.json', import.meta.url), import('../view/late.js')]",
+            ),
             ("view/late.js", "import { a } from '../lib/a.js'\nimport { l } from './l.js'\na(l)"),
             ("view/l.js", "import { a as b } from '../lib/a.js'\nexport const l = b"),
         ])
@@ -524,15 +582,38 @@ export{}
         assert!(made.text.ends_with("export{$m0}\n"), "{}", made.text);
         assert_eq!(
             made.later["view/late.js"],
-            "import{$m0}from\"../main.js\";const{a}=$m0;\nimport { l } from './l.js'\na(l)"
+            "import{$m0}from\"../all.js\";const{a}=$m0;\nimport { l } from './l.js'\na(l)"
         );
         assert!(made.later["view/l.js"].contains("const{a:b}=$m0;"));
+    }
+
+    #[test]
+    fn modules_may_import_each_other_and_be_asked_for_twice() {
+        let made = put_together(&[
+            ("main.js", "import { a } from './a.js'\na()"),
+            (
+                "a.js",
+                "import { b as c } from './b.js'\n\
+                 export function a() { c(); import('./a.js'); import('./late.js') }",
+            ),
+            ("b.js", "import { a } from './a.js'\nexport function b() { a() }"),
+            ("late.js", "import('./b.js')"),
+        ])
+        .unwrap();
+        let text = &made.text;
+        assert!(text.starts_with("const $c1=[];\n// b.js\nconst $m0="), "{text}");
+        assert!(text.contains("let a;$c1.push(()=>({a}=$m1));"), "{text}");
+        assert!(text.contains("})();\n$c1.forEach(take=>take());\n"), "{text}");
+        assert!(text.contains("Promise.resolve().then(()=>$m1); import(\"./late.js\")"), "{text}");
+        assert_eq!(made.later["late.js"], "import(\"./all.js\").then(all=>all.$m0)");
+        assert!(text.ends_with("export{$m0,$m1}\n"), "{text}");
     }
 
     #[test]
     fn what_cannot_be_put_together_is_told() {
         for (main, other) in [
             ("import './a.js'", "import './main.js'"),
+            ("import './a.js'", "await 1"),
             ("import './a.js'", "export let a = 1"),
             ("import './a.js'", "export * from './main.js'"),
             ("import { b } from './a.js'", "export const a = 1, b = 2"),

@@ -9,7 +9,7 @@ pub fn without_comments(text: &str) -> String {
         .map_or_else(|| text.to_owned(), |scanned| blanked(text, &scanned.blank))
 }
 
-/// An `import` or `export` in the code.
+/// An `import`, `export` or `await` in the code.
 pub struct Word {
     /// Where it begins.
     pub at: usize,
@@ -17,7 +17,7 @@ pub struct Word {
     pub is_outside: bool,
 }
 
-/// Every `import` and `export` in the code; nothing if it can't be followed to its end.
+/// Every `import`, `export` and `await` in the code; nothing if it can't be followed to its end.
 pub fn words(text: &str) -> Option<Vec<Word>> {
     Scanner::new(text).scan().map(|scanned| scanned.words)
 }
@@ -108,7 +108,7 @@ impl<'a> Scanner<'a> {
                     match byte {
                         b'(' | b'[' | b'{' => self.open += 1,
                         b')' | b']' | b'}' => self.open = self.open.saturating_sub(1),
-                        b'i' | b'e' => self.note(),
+                        b'i' | b'e' | b'a' => self.note(),
                         _ => {}
                     }
                     match (byte, self.templates.last_mut()) {
@@ -123,11 +123,11 @@ impl<'a> Scanner<'a> {
         self.templates.is_empty().then_some(self)
     }
 
-    /// Notes an `import` or `export` that begins here and is no property.
+    /// Notes a [`Word`] that begins here and is no property.
     fn note(&mut self) {
         let rest = &self.text[self.at..];
-        let after = rest.strip_prefix("import").or_else(|| rest.strip_prefix("export"));
-        let Some(after) = after else { return };
+        let words = ["import", "export", "await"];
+        let Some(after) = words.iter().find_map(|word| rest.strip_prefix(word)) else { return };
         let is_part = self.text[..self.at].ends_with(|c: char| is_word(c) || c == '.')
             || after.starts_with(|c: char| is_word(c) || c == ':');
         if !is_part {

@@ -22,6 +22,8 @@ const ASSETS: &str = "/assets/";
 
 /// What the page begins with.
 const MAIN: &str = "main.js";
+/// All that this imports, when it is put together.
+const ALL: &str = "all.js";
 /// What the plain page does.
 const PLAIN: &str = "plain/main.js";
 /// All its styles, beside each of them, so that they name other files as before.
@@ -177,7 +179,7 @@ fn ready(path: &str, bytes: Bytes) -> Bytes {
     }
 }
 
-/// Puts all that the page begins with into `main.js`.
+/// Puts all that the page begins with into one module, which its first one imports.
 ///
 /// # Errors
 /// One sentence about what stands in the way; then nothing was done.
@@ -186,11 +188,11 @@ fn pack_modules(files: &mut BTreeMap<String, Bytes>) -> Result<(), String> {
     let texts = modules
         .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
         .collect();
-    let Bundle { text, parts, later } = bundle::bundle(&Modules { texts, resolve }, MAIN)?;
+    let Bundle { text, parts, later } = bundle::bundle(&Modules { texts, resolve }, MAIN, ALL)?;
     // What is in there is asked for nowhere else, but by the plain page.
     let plain = reached(files, PLAIN);
     files.retain(|path, _| !parts.contains(path) || plain.contains(path));
-    files.insert(MAIN.to_owned(), text.into());
+    files.insert(ALL.to_owned(), text.into());
     files.extend(later.into_iter().map(|(path, text)| (path, text.into())));
     Ok(())
 }
@@ -342,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_begins_with_one_module_and_one_style() {
+    fn the_page_begins_with_two_modules_and_one_style() {
         let mut files: BTreeMap<String, Bytes> = super::super::embedded()
             .map(|(path, bytes)| {
                 let bytes = ready(&path, bytes);
@@ -355,7 +357,7 @@ mod tests {
         assert_eq!(std::str::from_utf8(&page).unwrap().matches("stylesheet").count(), 1);
         let size = |path: &str| std::fs::read(format!("../../web/css/{path}.css")).unwrap().len();
         assert!(files[STYLES].len() > size("tokens") / 2 && !files[STYLES].is_empty());
-        assert_eq!(reached(&files, MAIN), [MAIN]);
+        assert_eq!(reached(&files, MAIN), [MAIN, ALL]);
     }
 
     #[test]
