@@ -31,6 +31,7 @@ export function Composer() {
 function bar(chat) {
   const room = chat.room.value
   const entry = chat.entry(room)
+  if (chat.stopped.value) return 'stopped'
   if (chat.detail(room).value?.archived) return 'archived'
   return entry?.post === 'owners' && entry.role !== 'owner' ? 'owners' : null
 }

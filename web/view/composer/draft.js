@@ -86,6 +86,7 @@ export function Draft({ room }) {
         room=${room}
         id="composer"
         label=${say.field}
+        about=${ui.reply.value[room] ? 'answered' : undefined}
         hint=${kind === 'direct' ? say.hintDirect(name) : say.hint(name)}
         initial=${drafts.read(room).text}
         send=${send}

@@ -1,5 +1,5 @@
-import { signal } from '@preact/signals'
-import { useLayoutEffect, useState } from 'preact/hooks'
+import { signal, useComputed } from '@preact/signals'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Enter, isEnter } from '../../lib/enter.js'
 import { useChat } from '../../model/context.js'
 import { ui } from '../../model/ui.js'
@@ -18,14 +18,15 @@ const MARKS = /** @type {Record<string, string>} */ ({ b: '**', ㅠ: '**', i: '*
  * A text under way: grows with it, and knows when Enter sends and whom an `@` calls. Keys change nothing that is
  * rendered; `field` is its element.
  * @param {{
- *   field: import('preact').RefObject<HTMLTextAreaElement>, room: string, id: string, label: string, hint?: string, initial: string,
+ *   field: import('preact').RefObject<HTMLTextAreaElement>, room: string, id: string, label: string, about?: string, hint?: string, initial: string,
  *   send(): void, keyed?(event: KeyboardEvent): boolean, changed?(text: string): void
- * }} props `keyed` says whether it took the key, which no input method has
+ * }} props `about` is the element that says what is answered; `keyed` says whether it took the key, which no input method has
  */
-export function Field({ field, room, id, label, hint, initial, send, keyed, changed }) {
+export function Field({ field, room, id, label, about, hint, initial, send, keyed, changed }) {
   const chat = useChat()
   const [list] = useState(() => new Suggestions(chat, room, `${id}-list`))
   const [length] = useState(() => signal(0))
+  const isGone = useRef(false)
   const element = () => /** @type {HTMLTextAreaElement} */ (field.current)
 
   const look = () => {
@@ -45,6 +46,7 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
   const due = () => enter.due() && act()
 
   const heard = (/** @type {any} */ event) => {
+    if (isGone.current) return // blurred by that: the key that did it is still down
     const isDown = event.type === 'keydown'
     if (isDown && isEnter(event) && !list.isOpen && !sends(event)) return
     const answer = enter.handle(event)
@@ -73,6 +75,7 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
     return () => {
       settle(element())
       due()
+      isGone.current = true
     }
   }, [])
 
@@ -88,6 +91,7 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
       autocomplete="off"
       enterkeyhint=${ui.enterSends.value ? 'send' : 'enter'}
       aria-label=${label}
+      aria-describedby=${about}
       aria-autocomplete="list"
       aria-controls=${list.shownId}
       aria-activedescendant=${list.activeId}
@@ -102,7 +106,7 @@ export function Field({ field, room, id, label, hint, initial, send, keyed, chan
       onBlur=${heard}
     ></textarea>
     <${Rest} of=${length} />
-    <${Found} of=${list} />
+    <${Aloud} of=${list} length=${length} />
   `
 }
 
@@ -111,14 +115,20 @@ function Rest({ of }) {
   const say = words.value.composer
   const rest = useChat().limits.value.text_chars - of.value
   return html`
-    <p class="rest" role="status" data-over=${rest < 0 || null}>${of.value > 0 && (rest < 0 ? say.over(-rest) : say.left(rest))}</p>
+    <p class="rest" aria-hidden="true" data-over=${rest < 0 || null}>${of.value > 0 && (rest < 0 ? say.over(-rest) : say.left(rest))}</p>
   `
 }
 
-/** Says that there is something to choose. @param {{ of: Suggestions }} props */
-function Found({ of }) {
+/**
+ * Says that there is something to choose, or too much written, once and not with each key.
+ * @param {{ of: Suggestions, length: import('@preact/signals').Signal<number> }} props
+ */
+function Aloud({ of, length }) {
+  const say = words.value.composer
+  const limit = useChat().limits.value.text_chars
+  const isOver = useComputed(() => length.value > limit).value
   const n = of.items.value.length
-  return html`<p class="hidden-visually" role="status">${n > 0 && words.value.composer.found(n)}</p>`
+  return html`<p class="hidden-visually" role="status">${n > 0 ? say.found(n) : isOver && say.tooLong}</p>`
 }
 
 /** @param {KeyboardEvent} event */

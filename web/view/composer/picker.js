@@ -109,7 +109,7 @@ function Section({ title, group, glyphs }) {
   const lang = ui.lang.value
   if (!glyphs.length) return null
   return html`
-    <section data-group=${group} aria-label=${title}>
+    <section role="group" data-group=${group} aria-label=${title}>
       <h3>${title}</h3>
       <div>
         ${glyphs.map(({ glyph, name }) => html`<button key=${glyph} data-glyph=${glyph} aria-label=${name[lang]} tabindex="-1">${glyph}</button>`)}
