@@ -8,14 +8,12 @@ import { Composer } from '../composer/composer.js'
 import { html } from '../html.js'
 import { Log } from '../log/log.js'
 import { Pane } from '../side/pane.js'
-import { alertOf } from './alerts.js'
 import { Banner } from './banner.js'
 import { Dialogs } from './dialogs.js'
 import { First } from './first.js'
 import { fit } from './fit.js'
 import { Header } from './header.js'
 import { keepHistory } from './history.js'
-import { keepShell } from './pwa.js'
 import { listenForKeys } from './shortcuts.js'
 import { Sidebar } from './sidebar.js'
 import { calls, titled } from './title.js'
@@ -32,10 +30,15 @@ export function App({ isNew }) {
   useEffect(() => {
     fit()
     keepHistory()
-    keepShell(chat).catch(() => {}) // the page does without
-    const ends = [listenForKeys(chat), alertOf(chat)]
-    return () => ends.forEach((end) => end())
+    listenForKeys(chat)
+    if (navigator.serviceWorker) import('./pwa.js').then(({ keepShell }) => keepShell(chat)).catch(() => {}) // without, then
   }, [])
+  const isLoud = ui.notify.value || ui.sound.value
+  useEffect(() => {
+    let stop = () => {}
+    if (isLoud) import('./alerts.js').then(({ alertOf }) => (stop = alertOf(chat)))
+    return () => stop()
+  }, [isLoud])
   useSignalEffect(() => {
     if (chat.me.value) name.value = chat.me.value.name // who came by a link has one too
   })

@@ -1,18 +1,7 @@
-import { signal } from '@preact/signals'
-
-/** The browser's offer to install the page, while there is one. */
-export const installer = signal(/** @type {any} */ (null))
-/** Goes over to a new version, while one waits. */
-export const update = signal(/** @type {(() => void) | null} */ (null))
+import { update } from './offers.js'
 
 const WORKER = '/sw.js'
 const version = import.meta.url.replace(/^(.*\/assets\/[^/]+)\/.*$/, '$1').replace(location.origin, '')
-
-addEventListener('beforeinstallprompt', (event) => {
-  event.preventDefault() // the browser's own would lie over the conversation
-  installer.value = event
-})
-addEventListener('appinstalled', () => (installer.value = null))
 
 /** The one script that may be made of a text: the worker's own address. */
 function address() {

@@ -7,7 +7,7 @@ import { html } from '../html.js'
 import { Icon } from '../icons.js'
 import { Dialog } from './dialog.js'
 import { Erase } from './erase.js'
-import { installer } from './pwa.js'
+import { installer } from './offers.js'
 import { beep } from './sound.js'
 
 /** @import { Signal } from '@preact/signals' */

@@ -9,7 +9,7 @@ const AGAIN = 1500 // ms in which a second Ctrl+F is ours; the first is the brow
 const isTyping = (/** @type {EventTarget | null} */ target) =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
 
-/** Listens for the keys of the whole page. @param {Chat} chat @returns {() => void} to stop */
+/** Listens for the keys of the whole page. @param {Chat} chat */
 export function listenForKeys(chat) {
   let found = -Infinity
 
@@ -45,7 +45,7 @@ export function listenForKeys(chat) {
     },
   }
 
-  const heard = (/** @type {KeyboardEvent} */ event) => {
+  document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented) return
     const act = meaning(event, { typing: isTyping(event.target) })
     if (!act) return
@@ -58,7 +58,5 @@ export function listenForKeys(chat) {
     }
     event.preventDefault()
     acts[act]()
-  }
-  document.addEventListener('keydown', heard)
-  return () => document.removeEventListener('keydown', heard)
+  })
 }

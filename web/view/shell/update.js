@@ -1,6 +1,6 @@
 import { words } from '../../model/words.js'
 import { html } from '../html.js'
-import { update } from './pwa.js'
+import { update } from './offers.js'
 
 /** Offers the new version; nothing is lost by it, and nobody is interrupted. */
 export function Update() {
