@@ -54,7 +54,7 @@ export function Edit({ room, m }) {
             <div class="context">
               <${Icon} name="edit" />
               <p><b>${say.editing}</b></p>
-              <button type="button" class="icon-button" aria-label=${say.cancelEdit} title="Esc" onClick=${close}>
+              <button type="button" class="icon-button" aria-label=${say.cancelEdit} title=${`${say.cancelEdit} (Esc)`} onClick=${close}>
                 <${Icon} name="close" />
               </button>
             </div>

@@ -72,7 +72,7 @@ export default function Picker({ onPick, close, anchor }) {
   const sections = found
     ? [{ title: say.results, group: -1, glyphs: found }]
     : [
-        { title: say.recent, group: -1, glyphs: lately.map((glyph) => emoji?.find((each) => each.glyph === glyph)).filter((each) => !!each) },
+        { title: recent.peek().length ? say.recent : say.quick, group: -1, glyphs: lately.map((glyph) => emoji?.find((each) => each.glyph === glyph)).filter((each) => !!each) },
         ...say.groups.map((title, group) => ({ title, group, glyphs: emoji?.filter((each) => each.group === group) ?? [] })),
       ]
   return html`

@@ -33,7 +33,7 @@ function Answered({ room, m }) {
     <div class="context">
       <${Icon} name="reply" />
       <p id="answered"><b>${name && say.replying(name)}</b> <span dir="auto">${text?.slice(0, LINE) ?? say.gone}</span></p>
-      <button type="button" class="icon-button" aria-label=${say.cancelReply} title="Esc" onClick=${() => answer(room)}>
+      <button type="button" class="icon-button" aria-label=${say.cancelReply} title=${`${say.cancelReply} (Esc)`} onClick=${() => answer(room)}>
         <${Icon} name="close" />
       </button>
     </div>
