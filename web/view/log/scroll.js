@@ -13,6 +13,7 @@ export class Scroll {
   #rows
   #on
   #top = 0
+  #height = 0
   #anchor = /** @type {{ row: HTMLElement, at: number, top: number } | null} */ (null)
   #wanted = /** @type {{ m: number | 'new', top?: number, done(row: HTMLElement): void } | null} */ (null)
   #observer = new ResizeObserver(() => this.settle(this.#box.scrollTop))
@@ -101,13 +102,15 @@ export class Scroll {
     this.#on(scrollTop / clientHeight, below / clientHeight)
   }
 
-  // What comes between a scroll and its event must not count as scrolled up: only going up is.
+  // What comes between a scroll and its event must not count as scrolled up: only going up is, and no further than a box
+  // that has become higher is scrolled by the browser.
   #look() {
     const { scrollTop, scrollHeight, clientHeight } = this.#box
     const below = scrollHeight - scrollTop - clientHeight
     const isNear = this.isWhole && below < NEAR
-    if (isNear || scrollTop < this.#top) this.following = isNear
+    if (isNear || scrollTop < Math.min(this.#top, this.#height - clientHeight - 1)) this.following = isNear
     this.#top = scrollTop
+    this.#height = scrollHeight
     return below
   }
 
