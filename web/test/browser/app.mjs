@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { bot } from '../lib/bot.mjs'
 import { startDamso } from '../lib/damso.mjs'
-import { arrives, closeBrowser, entered, message, openChat, quiet, reload, settled, texts, until, withChat } from '../lib/page.mjs'
+import { AWAY, arrives, closeBrowser, entered, fromEnd, message, openChat, quiet, reload, settled, texts, until, withChat } from '../lib/page.mjs'
+import { proxy } from '../lib/proxy.mjs'
 
 let damso
 let n = 0
@@ -328,4 +329,22 @@ describe('two tabs of one person', () => {
       assert.deepEqual(two.complaints, [])
     })
   })
+})
+
+test('who reads the newest still does after a network that was gone brought 300 more', async () => {
+  const { owner, id, at } = await room()
+  const network = await proxy(damso.url)
+  await owner.many(Array.from({ length: 100 }, (_, i) => `${i}번째 줄`), id)
+  await withChat(network.url, { ...(await guest({ owner, id })), at, forgive: AWAY }, async (page) => {
+    await arrives(page, '99번째 줄')
+    network.cut()
+    await page.getByText('다시 연결하고 있어요').waitFor()
+    await owner.many(Array.from({ length: 300 }, (_, i) => `그동안의 ${i}번째 줄`), id)
+    network.open()
+    await page.evaluate(() => dispatchEvent(new Event('online')))
+    await arrives(page, '그동안의 299번째 줄')
+    await settled(page)
+    await until(async () => (await fromEnd(page)) < 2, 'the end is in view')
+  })
+  await network.close()
 })
