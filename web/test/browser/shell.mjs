@@ -81,13 +81,14 @@ test('rooms: unread ones are told, kinds are seen, nothing jumps under the point
     withChat(damso.url, { name: '글쓴이' }, async (other) => {
       const [mine, theirs] = [await keyOf(page), await keyOf(other)]
       const ids = []
-      for (const name of ['가람', '나루', '다솜']) {
+      for (const name of ['가람', '나루', '다솜', '이름이 아주 길어서 줄이지 않으면 옆으로 넘치는 대화방']) {
         const { id } = await ask(mine, 'POST', '/rooms', { kind: 'public', name })
         await ask(theirs, 'PUT', `/rooms/${id}/members/${(await ask(theirs, 'GET', '/me')).user}`)
         ids.push(id)
       }
       await room(page, '다솜').waitFor()
       const names = () => page.locator('.room .name').allInnerTexts()
+      assert.equal(await page.locator('.room-list').evaluate((list) => list.scrollWidth - list.clientWidth), 0, 'nothing lies beside it')
       const before = await names()
       await page.locator('.room-list').hover()
       await ask(theirs, 'POST', `/rooms/${ids[2]}/messages`, { nonce: 'n1', text: '@방지기 보세요' })
