@@ -64,6 +64,7 @@ const SCREENS = {
     await page.log.locator('.menu').waitFor()
   },
   suggestions: async (page) => {
+    await page.keyboard.press('Escape') // the menu lies over the field on a phone
     await page.field.pressSequentially('@')
     await page.getByRole('listbox').waitFor()
   },
