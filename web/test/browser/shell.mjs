@@ -141,6 +141,13 @@ test('keys: rooms, the list of keys, Esc; and none of the input method’s', () 
       ].filter((init) => !press(init))
     })
     assert.deepEqual(taken, [])
+    const find = () => page.evaluate(() => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'f', code: 'KeyF', ctrlKey: true, bubbles: true, cancelable: true })))
+    await quiet(1600)
+    assert.ok(await find(), 'the browser’s own')
+    assert.equal(await find(), false, 'the second press is ours')
+    await page.locator('.pane').waitFor()
+    await page.keyboard.press('Escape')
+    await until(async () => (await page.locator('.pane').count()) === 0, 'closed')
   }))
 
 test('without a mouse: in, to a room and back, settings, away', async () => {

@@ -35,7 +35,8 @@ export async function keepShell(chat) {
     if (!data.update) return
     update.value = () => {
       asked = true
-      registration.waiting?.postMessage({ take: true })
+      if (registration.waiting) registration.waiting.postMessage({ take: true })
+      else location.reload() // another tab was asked first
     }
   })
   workers.addEventListener('controllerchange', () => asked && location.reload())
