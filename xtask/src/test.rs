@@ -174,17 +174,22 @@ fn web() -> run::Result {
     run::run(Command::new("node").arg("--test").args(tests).current_dir(root()))?;
     run::run(Command::new("npm").args(["run", "--silent", "check"]).current_dir(&folder))?;
     conformance::build_program()?;
-    // One after another: two browsers at once make each other late.
-    for test in scripts("web/test/browser", ".mjs")? {
-        let started = Instant::now();
-        run::run(
-            Command::new("node")
-                .args(["--test".as_ref(), test.as_os_str()])
-                .env("DAMSO_BIN", release("damso"))
-                .env("SCREENSHOTS", target().join("screenshots"))
-                .current_dir(root()),
-        )?;
-        println!("{}: {:.1} s", test.display(), started.elapsed().as_secs_f32());
+    // Once as at home, once from an address of the network, over which a page is no secure context.
+    for address in ["loopback", "lan"] {
+        // One after another: two browsers at once make each other late.
+        for test in scripts("web/test/browser", ".mjs")? {
+            let started = Instant::now();
+            run::run(
+                Command::new("node")
+                    .args(["--test".as_ref(), test.as_os_str()])
+                    .env("DAMSO_BIN", release("damso"))
+                    .env("SCREENSHOTS", target().join("screenshots").join(address))
+                    .env("WEB_ADDRESS", address)
+                    .current_dir(root()),
+            )?;
+            let seconds = started.elapsed().as_secs_f32();
+            println!("{}, {address}: {seconds:.1} s", test.display());
+        }
     }
     Ok(())
 }
