@@ -1,8 +1,8 @@
 //! As much of JavaScript as is needed to take comments out of it, and to see what it imports and
 //! exports.
 
-/// Whole lines of comment are made empty. What shares its line with code stays; so does everything
-/// in a text that can't be followed to its end.
+/// Without comments and without the indentation of code; each line stays where it is. A text that
+/// can't be followed to its end stays as it is.
 pub fn without_comments(text: &str) -> String {
     Scanner::new(text)
         .scan()
@@ -44,7 +44,12 @@ fn blanked(text: &str, ranges: &[(usize, usize)]) -> String {
     let mut left = String::with_capacity(text.len());
     for &(start, end) in ranges {
         left.push_str(&text[rest..start]);
+        let before = left.len();
         left.extend(text[start..end].matches('\n'));
+        // A comment parts what is before it from what is after it.
+        if left.len() == before && left.ends_with(is_word) && text[end..].starts_with(is_word) {
+            left.push(' ');
+        }
         rest = end;
     }
     left.push_str(&text[rest..]);
@@ -86,8 +91,11 @@ impl<'a> Scanner<'a> {
             let rest = &self.text[self.at..];
             match byte {
                 b'\n' => {
-                    self.at += 1;
-                    self.line = self.at;
+                    let start = self.at + 1;
+                    let after = self.text[start..].trim_start_matches([' ', '\t']);
+                    self.line = start;
+                    self.at = self.text.len() - after.len();
+                    self.blank.push((start, self.at));
                 }
                 _ if rest.starts_with("//") => {
                     let end = rest.find('\n').unwrap_or(rest.len());
@@ -144,14 +152,13 @@ impl<'a> Scanner<'a> {
         self.at += self.text[self.at..].chars().next().map_or(1, char::len_utf8);
     }
 
-    /// A comment of so many bytes, to be blanked if nothing else is on its lines.
+    /// A comment of so many bytes, to be blanked with the space before it.
     fn comment(&mut self, length: usize) {
         let end = self.at + length;
-        let before = &self.text[self.line..self.at];
-        let after = self.text[end..].split('\n').next().unwrap_or_default();
-        if before.trim().is_empty() && after.trim().is_empty() {
-            self.blank.push((self.line, end + after.len()));
-        } else if let Some(newline) = self.text[self.at..end].rfind('\n') {
+        let start = self.line + self.text[self.line..self.at].trim_end().len();
+        let start = start.max(self.blank.last().map_or(0, |(_, end)| *end));
+        self.blank.push((start, end));
+        if let Some(newline) = self.text[self.at..end].rfind('\n') {
             self.line = self.at + newline + 1;
         }
         self.at = end;
@@ -227,14 +234,16 @@ mod tests {
     }
 
     #[test]
-    fn whole_lines_of_comment_go_and_lines_stay() {
-        check("// one\na()\n  // two\nb()", "\na()\n\nb()");
+    fn comments_and_indentation_go_and_lines_stay() {
+        check("// one\na()\n  // two\n\tb()", "\na()\n\nb()");
         check("/** what\n * it is */\nfunction a() {}\n", "\n\nfunction a() {}\n");
-        check("  /* a */  \nb", "\nb");
-        check("a() // why\nb() /* so */", "a() // why\nb() /* so */");
-        check("/** @type {A} */ (b).c()", "/** @type {A} */ (b).c()");
-        check("a() /* one\ntwo */\n// three\n", "a() /* one\ntwo */\n\n");
+        check("a() // why\nb() /* so */", "a()\nb()");
+        check("/** @type {A} */ (b).c()", " (b).c()");
+        check("a = /** @type {A} */ (b)", "a = (b)");
+        check("return/* a */b; c/**/d", "return b; c d");
+        check("a() /* one\ntwo */\n// three\n", "a()\n\n\n");
         check("// 안녕\n'하세요'", "\n'하세요'");
+        check("a {\n  b: c; /* why */\n}", "a {\nb: c;\n}");
     }
 
     #[test]
