@@ -1,6 +1,8 @@
-/** Puts a text on the clipboard; without `navigator.clipboard`, which plain http has not, by a selection. @param {string} text */
+/** Puts a text on the clipboard; where the page may not, as on plain http, by a selection. @param {string} text */
 export async function copy(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text)
+  try {
+    return await navigator.clipboard.writeText(text)
+  } catch {} // there is none, or it may not be used
   const field = document.createElement('textarea')
   const focused = /** @type {HTMLElement | null} */ (document.activeElement)
   field.value = text

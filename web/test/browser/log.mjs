@@ -351,6 +351,8 @@ describe('what can be done with a message', () => {
       assert.equal(await row.getByRole('button', { name: '👍 1' }).getAttribute('aria-pressed'), 'false')
       assert.equal(await row.getByRole('button', { name: '👍 1' }).getAttribute('title'), 'Ann')
       await row.getByRole('button', { name: '반응 남기기' }).last().click()
+      await page.locator('.picker [data-glyph]').first().hover()
+      await page.mouse.wheel(0, 200)
       await page.getByRole('searchbox').fill('고래')
       await page.getByRole('searchbox').press('Enter')
       await row.getByRole('button', { name: /^🐳|🐋/ }).waitFor()

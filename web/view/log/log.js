@@ -42,7 +42,7 @@ function Conversation({ room }) {
         onPointerOver=${(/** @type {PointerEvent} */ event) => event.pointerType === 'mouse' && point(event)}
         onPointerLeave=${(/** @type {PointerEvent} */ event) => event.pointerType === 'mouse' && reader.point(0)}
         onClick=${click}
-        onWheel=${() => (reader.menu.value = '')}
+        onWheel=${(/** @type {Event} */ { target }) => !(/** @type {Element} */ (target).closest('[popover]')) && (reader.menu.value = '')}
         onFocusIn=${(/** @type {Event} */ event) => reader.focus(row(event))}
         onKeyDown=${(/** @type {KeyboardEvent} */ event) => onKey(event, reader)}
       >

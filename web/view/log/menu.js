@@ -26,6 +26,7 @@ export function Menu({ message: { m, pinned, text }, message, reader: { chat, ro
     box.current?.hidePopover()
     run()
   }
+  const take = (/** @type {string} */ what) => copy(what).then(() => (reader.said.value = say.copied))
   const item = (/** @type {string} */ icon, /** @type {string} */ label, /** @type {() => void} */ run, danger = false) =>
     html`<button class=${danger ? 'danger' : ''} onClick=${run}><${Icon} name=${icon} />${label}</button>`
   const keyed = (/** @type {KeyboardEvent} */ event) => {
@@ -48,8 +49,8 @@ export function Menu({ message: { m, pinned, text }, message, reader: { chat, ro
     >
       ${maySay && html`<p>${glyphs.map((emoji) => html`<button onClick=${act(() => chat.react(room, m, emoji))}>${emoji}</button>`)}</p>`}
       ${maySay && item('pin', pinned ? say.unpin : say.pin, act(() => chat.pin(room, m, !pinned)))}
-      ${item('copy', say.copy, act(() => copy(text ?? '')))}
-      ${item('link', say.link, act(() => copy(`${location.origin}/#/${room}/${m}`)))}
+      ${item('copy', say.copy, act(() => take(text ?? '')))}
+      ${item('link', say.link, act(() => take(`${location.origin}/#/${room}/${m}`)))}
       ${mayRemove && item('trash', isSure ? say.sure : say.remove, isSure ? act(() => chat.remove(room, m)) : () => (menu.value = 'sure'), true)}
     </div>
   `

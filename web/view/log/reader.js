@@ -46,7 +46,7 @@ export class Reader {
   #known = 0
   #isLineDue = true
   #isLineSeen = false
-  #loading = 0
+  #loading = new Set()
   #stop = /** @type {HTMLElement | null} */ (null)
   #answered = /** @type {Map<number, import('@preact/signals').Signal<Message | null | undefined>>} */ (new Map())
 
@@ -147,6 +147,7 @@ export class Reader {
   /** To a message, which lights up. @param {number} m */
   async go(m) {
     const held = await this.#around(m)
+    if (held === undefined) return
     const focused = document.activeElement
     const isByKey = focused?.matches(':focus-visible') && !focused.matches('textarea, input')
     const row = await this.scroll?.to(held)
@@ -173,9 +174,9 @@ export class Reader {
 
   /** @param {{ after: number } | { before: number }} anchor */
   async load(anchor) {
-    this.#loading++
+    this.#loading.add(anchor)
     await this.chat.page(this.room, anchor).catch(() => {})
-    this.#loading--
+    this.#loading.delete(anchor)
   }
 
   /** A message that is answered and isn't in memory: undefined so far, null if there is none. @param {number} m */
@@ -193,14 +194,14 @@ export class Reader {
 
   // Private
 
-  /** @param {number} m @returns {Promise<number>} the message, or the one before its place */
+  /** @param {number} m @returns {Promise<number | undefined>} the message, or the one at its place */
   async #around(m) {
     if (!find(this.timeline.peek().messages, m)) await this.chat.page(this.room, { around: m }).catch(() => {})
     const { messages } = this.timeline.peek()
     const at = Math.min(place(messages, m), messages.length - 1)
     const { start, end } = span(messages, this.window.peek())
     if (at < start || at >= end) this.window.value = around(messages, messages[at]?.m ?? m)
-    return messages[at]?.m ?? m
+    return messages[at]?.m
   }
 
   #isBelowLine() {
@@ -218,6 +219,7 @@ export class Reader {
     if (this.isAtEnd.peek()) this.seen.value = n
     const me = this.chat.me.peek()?.user
     const fresh = this.#known ? messages.slice(place(messages, this.#known + 1)).filter(({ by }) => by !== me) : []
+    if (!open) this.#loading.clear() // after a restart nobody may answer
     if (open) this.#known = messages.at(-1)?.m ?? 1
     for (const { name, text } of fresh) this.#announcer.add(`${name}: ${plain(text ?? '')}`)
   }
@@ -246,7 +248,7 @@ export class Reader {
     const { messages, ranges, open } = timeline
     const window = this.window.peek()
     if (span(messages, window).start > 0) this.window.value = moved(messages, window, -1)
-    else if (open && !this.#loading && ranges.length && !isWhole(timeline)) this.load({ before: ranges[0].low })
+    else if (open && !this.#loading.size && ranges.length && !isWhole(timeline)) this.load({ before: ranges[0].low })
   }
 
   #down() {
