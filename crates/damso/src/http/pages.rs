@@ -1,6 +1,8 @@
 //! What a browser gets, embedded in the binary.
 
 mod bundle;
+// The build script reads the folder; afterwards only `DAMSO_WEB` does.
+#[cfg_attr(not(debug_assertions), allow(dead_code))]
 mod files;
 mod script;
 mod site;
