@@ -80,7 +80,7 @@ export class Reader {
       effect(() => this.#read()),
       effect(() => {
         for (const { nonce, room, send } of this.chat.outbox.value) {
-          if (send && room === this.room && !sent.has(nonce)) this.toEnd()
+          if (send && room === this.room && !sent.has(nonce) && attention.peek()) this.toEnd() // not for another tab's
           sent.add(nonce)
         }
       }),
