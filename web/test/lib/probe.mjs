@@ -61,19 +61,29 @@ export function probe() {
     }
   }).observe(document, { childList: true, subtree: true, characterData: true })
 
-  // What one message costs: its handler, and the frame that shows it.
+  // What one message costs: its handler, and the frame that shows it up to layout; and with paint.
+  let isDue = false
   const { set, ...rest } = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'onmessage')
   Object.defineProperty(WebSocket.prototype, 'onmessage', {
     ...rest,
     set(handle) {
       set.call(this, (event) => {
-        if (!event.data.startsWith('{"t":"msg"')) return handle.call(this, event)
+        if (isDue || !event.data.startsWith('{"t":"msg"')) return handle.call(this, event) // two in a frame are no measure
+        isDue = true
         let begun
         requestAnimationFrame(() => (begun = performance.now())) // before those that the page asks for
         const start = performance.now()
         handle.call(this, event)
         const handled = performance.now() - start
-        requestAnimationFrame(() => afterTask(() => probe.appends.push(handled + performance.now() - begun)))
+        requestAnimationFrame(() => {
+          // After what the page does in this frame, in a microtask.
+          queueMicrotask(() => {
+            document.documentElement.offsetHeight // style and layout, now
+            const laidOut = handled + performance.now() - begun
+            isDue = false
+            afterTask(() => probe.appends.push({ laidOut, painted: handled + performance.now() - begun }))
+          })
+        })
       })
     },
   })

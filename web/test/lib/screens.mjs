@@ -42,6 +42,7 @@ export const SCREENS = Object.entries({
   emoji: async (page) => {
     await page.field.fill('')
     await page.getByRole('button', { name: /^(이모지|Emoji)$/ }).click()
+    await page.locator('.glyphs [data-group]').nth(1).waitFor()
   },
   switcher: dialog('switcher'),
   consonants: dialog('switcher', (page) => page.getByRole('combobox').fill('ㅈㅅ')),
