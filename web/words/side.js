@@ -19,6 +19,8 @@ const ko = {
   kick: '내보내기',
   kickAsk: (/** @type {string} */ name) => `${name} 님을 이 방에서 내보낼까요?`,
   invite: '초대하기',
+  fromLobby: '로비에 있는 사람',
+  inviteOne: '초대',
   invited: '초대했어요',
   everybodyHere: '더 초대할 사람이 없어요. 로비에 있는 모두가 이 방에 있어요.',
 
@@ -89,6 +91,8 @@ const en = {
   kick: 'Remove',
   kickAsk: (name) => `Remove ${name} from this room?`,
   invite: 'Invite people',
+  fromLobby: 'In the lobby',
+  inviteOne: 'Invite',
   invited: 'Invited',
   everybodyHere: 'Nobody left to invite: everybody of the lobby is here.',
 

@@ -38,7 +38,7 @@ test('people are invited, called, made owners, talked to and removed', async () 
   const room = await minsu.room('점심', { kind: 'private', members: [ada.user] })
   await beside(room, '참여자', async ({ page, aside, press }) => {
     await press('초대하기')
-    await press('지원: 초대하기')
+    await press('지원: 초대')
     await until(async () => (await members(room)).includes('지원 member'), 'Jiwon is in')
     await press('초대하기')
 

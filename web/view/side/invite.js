@@ -24,13 +24,13 @@ export function Invite({ room, members }) {
       <span class="name">${name}</span>
       ${asked.includes(user)
         ? html`<span class="tag" role="status">${say.invited}</span>`
-        : html`<button class="button quiet" aria-label=${`${name}: ${say.invite}`} onClick=${() => invite(user)}>${say.invite}</button>`}
+        : html`<button class="button quiet" aria-label=${`${name}: ${say.inviteOne}`} onClick=${() => invite(user)}>${say.inviteOne}</button>`}
     </li>
   `
   return html`
     <section class="card">
       ${people.length
-        ? html`<${People} groups=${[{ name: say.invite, people }]} count=${(/** @type {number} */ n) => say.people(n.toLocaleString(ui.lang.value))} row=${row} />`
+        ? html`<${People} groups=${[{ name: say.fromLobby, people }]} count=${(/** @type {number} */ n) => say.people(n.toLocaleString(ui.lang.value))} row=${row} />`
         : html`<p class="hint">${say.everybodyHere}</p>`}
       ${problem}
     </section>
