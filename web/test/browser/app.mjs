@@ -335,16 +335,19 @@ test('who reads the newest still does after a network that was gone brought 300 
   const { owner, id, at } = await room()
   const network = await proxy(damso.url)
   await owner.many(Array.from({ length: 100 }, (_, i) => `${i}번째 줄`), id)
-  await withChat(network.url, { ...(await guest({ owner, id })), at, forgive: AWAY }, async (page) => {
-    await arrives(page, '99번째 줄')
-    network.cut()
-    await page.getByText('다시 연결하고 있어요').waitFor()
-    await owner.many(Array.from({ length: 300 }, (_, i) => `그동안의 ${i}번째 줄`), id)
-    network.open()
-    await page.evaluate(() => dispatchEvent(new Event('online')))
-    await arrives(page, '그동안의 299번째 줄')
-    await settled(page)
-    await until(async () => (await fromEnd(page)) < 2, 'the end is in view')
-  })
-  await network.close()
+  try {
+    await withChat(network.url, { ...(await guest({ owner, id })), at, forgive: AWAY }, async (page) => {
+      await arrives(page, '99번째 줄')
+      network.cut()
+      await page.getByText('다시 연결하고 있어요').waitFor()
+      await owner.many(Array.from({ length: 300 }, (_, i) => `그동안의 ${i}번째 줄`), id)
+      network.open()
+      await page.evaluate(() => dispatchEvent(new Event('online')))
+      await arrives(page, '그동안의 299번째 줄')
+      await settled(page)
+      await until(async () => (await fromEnd(page)) < 2, 'the end is in view')
+    })
+  } finally {
+    await network.close()
+  }
 })

@@ -19,7 +19,7 @@ const ARGS = `--headless --no-sandbox --disable-gpu --disable-quic --no-first-ru
 const SOON = 10_000 // ms in which what must happen has happened
 
 /** What the browser itself says of a server that doesn't answer; for `forgive`. */
-export const AWAY = /^WebSocket connection to|ERR_CONNECTION|ERR_INTERNET_DISCONNECTED|ERR_FAILED|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED/
+export const AWAY = /^WebSocket connection to|when fetching the script|ERR_CONNECTION|ERR_INTERNET_DISCONNECTED|ERR_FAILED|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED/
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 } }
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
