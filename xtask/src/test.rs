@@ -20,7 +20,7 @@ pub struct Stage {
 pub enum Size {
     /// What fits the budget.
     Usual,
-    /// All of Autobahn's cases.
+    /// All of Autobahn's cases, and all page tests from an address of the network too.
     Full,
 }
 
@@ -68,7 +68,7 @@ pub const STAGES: &[Stage] = &[
         help: "Autobahn: both engines and the client role",
         run: autobahn,
     },
-    Stage { name: "web", help: "the pages: node --test, types, then browsers", run: |_| web() },
+    Stage { name: "web", help: "the pages: node --test, types, then browsers", run: web },
 ];
 
 /// What of Autobahn the usual run takes: of the two groups on compression, which are long, only the
@@ -168,29 +168,39 @@ fn chaos(size: Size) -> run::Result {
     chaos::command(full.as_slice())
 }
 
-fn web() -> run::Result {
+fn web(size: Size) -> run::Result {
     let folder = tools::web()?;
     let tests = scripts("web/test", ".test.mjs")?;
     run::run(Command::new("node").arg("--test").args(tests).current_dir(root()))?;
     run::run(Command::new("npm").args(["run", "--silent", "check"]).current_dir(&folder))?;
     conformance::build_program()?;
-    // Once as at home, once from an address of the network, over which a page is no secure context.
-    for address in ["loopback", "lan"] {
-        // One after another: two browsers at once make each other late.
-        for test in scripts("web/test/browser", ".mjs")? {
-            let started = Instant::now();
-            run::run(
-                Command::new("node")
-                    .args(["--test".as_ref(), test.as_os_str()])
-                    .env("DAMSO_BIN", release("damso"))
-                    .env("SCREENSHOTS", target().join("screenshots").join(address))
-                    .env("WEB_ADDRESS", address)
-                    .current_dir(root()),
-            )?;
-            let seconds = started.elapsed().as_secs_f32();
-            println!("{}, {address}: {seconds:.1} s", test.display());
-        }
+    let all = scripts("web/test/browser", ".mjs")?;
+    browse("loopback", &all, size)?;
+    // From an address of the network a page is no secure context.
+    let is_usual = |path: &PathBuf| LAN_TESTS.iter().any(|name| path.ends_with(name));
+    let lan: Vec<PathBuf> =
+        all.into_iter().filter(|path| size == Size::Full || is_usual(path)).collect();
+    browse("lan", &lan, size)
+}
+
+/// What the usual run does from an address of the network too.
+const LAN_TESTS: [&str; 3] = ["app.mjs", "keep.mjs", "side.mjs"];
+
+/// Two at a time: they wait more than they work.
+fn browse(address: &str, tests: &[PathBuf], size: Size) -> run::Result {
+    let started = Instant::now();
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-concurrency=2", "--test-reporter=spec"])
+        .args(tests)
+        .env("DAMSO_BIN", release("damso"))
+        .env("SCREENSHOTS", target().join("screenshots").join(address))
+        .env("WEB_ADDRESS", address)
+        .current_dir(root());
+    if size == Size::Full {
+        node.env("PICTURES", "all");
     }
+    run::run(&mut node)?;
+    println!("browsers, {address}: {:.1} s", started.elapsed().as_secs_f32());
     Ok(())
 }
 

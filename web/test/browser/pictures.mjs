@@ -7,7 +7,7 @@ import { DESKTOP, PHONE, closeBrowser, faultless, openChat, shot, until } from '
 import { proxy } from '../lib/proxy.mjs'
 import { SCREENS, badTimes, home } from '../lib/screens.mjs'
 
-const { SCREENSHOTS } = process.env
+const { PICTURES, SCREENSHOTS } = process.env
 const skip = SCREENSHOTS ? false : 'SCREENSHOTS names no folder'
 const SIZES = { 1280: DESKTOP, 390: PHONE }
 const LOCALES = { ko: 'ko-KR', en: 'en-GB' }
@@ -22,6 +22,8 @@ for (const [lang, locale] of Object.entries(LOCALES)) {
       try {
         for (const theme of ['light', 'dark']) {
           for (const [width, size] of Object.entries(SIZES)) {
+            // Without PICTURES=all each language, each theme and each width is seen, not each with each.
+            if (PICTURES !== 'all' && ((lang === 'ko') === (theme === 'light')) !== (size === DESKTOP)) continue
             const look = { locale, theme, reducedMotion: 'reduce', ...size }
             const keep = (page, name) => shot(page, `app-${name}-${lang}-${theme}-${width}`)
 

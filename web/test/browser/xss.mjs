@@ -128,12 +128,14 @@ test('what a notification says is what was typed', { skip: isLan && 'notificatio
         window.told.push([title, body])
       }
     }
+    ServiceWorkerRegistration.prototype.showNotification = async (title, { body }) => window.told.push([title, body])
     localStorage.setItem('damso.notify', 'true')
   }
   await asMinsu('#/lobby', async (page) => {
     await page.addInitScript(init)
     await page.reload()
     await entered(page)
+    await page.waitForLoadState('networkidle') // what tells of messages is loaded after them
     await eve.say(text, { room })
     await until(() => page.evaluate(() => window.told.length), 'a notification')
     assert.deepEqual(await page.evaluate(() => window.told), [[name, text]])

@@ -53,7 +53,8 @@ export async function openChat(url, { name = '민수', key, context, theme = 'li
   page.setDefaultTimeout(SOON)
   page.complaints = []
   page.foreign = []
-  page.wire = [] // frames since the last load: `{at, up, …}` of what went up, and of what came down
+  page.wire = [] // frames since the last load: `{at, up, line, …}` of what went up, and of what came down
+  page.line = 0 // the number of the connection, whose ids begin anew
   page.base = url
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') page.complaints.push(message.text())
@@ -64,7 +65,8 @@ export async function openChat(url, { name = '민수', key, context, theme = 'li
     if (protocol.startsWith('http') && origin !== new URL(url).origin) page.foreign.push(request.url())
   })
   page.on('websocket', (socket) => {
-    const frame = (up) => ({ payload }) => page.wire.push({ at: Date.now(), up, ...JSON.parse(String(payload)) })
+    const line = ++page.line
+    const frame = (up) => ({ payload }) => page.wire.push({ at: Date.now(), up, line, ...JSON.parse(String(payload)) })
     socket.on('framesent', frame(true))
     socket.on('framereceived', frame(false))
   })
@@ -153,12 +155,14 @@ export const arrives = (page, text) => until(async () => (await texts(page)).inc
 /** The message that says `text`. */
 export const message = (page, text) => page.log.getByRole('article').filter({ hasText: text }).last()
 
-/** All that was said and changed here is durable, and the page has drawn it. */
+/** All that was said and changed here is durable, and the page has drawn it. What a line took with it is said on the next. */
 export async function settled(page) {
   await until(() => {
-    const answered = new Set(page.wire.filter(({ up, t }) => !up && (t === 'ok' || t === 'err')).map(({ id }) => id))
-    return page.wire.every(({ up, t, id }) => !up || !['send', 'change', 'open', 'history', 'read'].includes(t) || answered.has(id))
+    const now = page.wire.filter(({ line }) => line === page.line)
+    const answered = new Set(now.filter(({ up, t }) => !up && (t === 'ok' || t === 'err')).map(({ id }) => id))
+    return now.every(({ up, t, id }) => !up || !['send', 'change', 'open', 'history', 'read'].includes(t) || answered.has(id))
   }, 'the server has answered everything')
+  await until(async () => !(await page.log.locator('.pending').count()), 'nothing waits to be sent')
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
 }
 
