@@ -479,7 +479,9 @@ impl Client {
             let timeline = held?.timeline();
             timeline.messages().rev().find(|message| message.m <= seq).map(|message| message.n)
         };
-        let readn = readn.or_else(counted).unwrap_or(entry.readn);
+        // Who has read to the end has read all, held here or not.
+        let all = (seq >= entry.head).then_some(entry.n);
+        let readn = readn.or(all).or_else(counted).unwrap_or(entry.readn);
         entry.readn = entry.readn.max(readn.min(entry.n));
         if entry.readn == entry.n {
             entry.mentions = 0;
