@@ -19,8 +19,6 @@ CREATE TABLE hook (
     name TEXT NOT NULL,
     key BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX pinned ON current (room, m)
-    WHERE instr(record, x'2270696e6e6564223a74727565') > 0;
 INSERT INTO reading (user, room, seq, n, mentions)
     SELECT user, room, since, COALESCE(
         (SELECT n FROM message WHERE message.room = member.room AND message.seq < since

@@ -63,8 +63,6 @@ CREATE TABLE current (
     record BLOB NOT NULL,
     PRIMARY KEY (room, m)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX pinned ON current (room, m)
-    WHERE instr(record, x'2270696e6e6564223a74727565') > 0;
 CREATE TABLE room (
     id TEXT PRIMARY KEY,
     head INTEGER NOT NULL,
@@ -104,6 +102,11 @@ CREATE TABLE hook (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Made where it isn't: an index is no matter of the format.
+const INDEX: &str = "
+CREATE INDEX IF NOT EXISTS pinned ON current (room, m)
+    WHERE instr(record, x'2270696e6e6564223a74727565') > 0";
+
 /// The writer's cache, in KiB: nonces come in no order, and their leaves should be found in memory.
 const CACHE_KIB: i64 = 16 * 1024;
 /// What the file beside the database is cut back to whenever it begins anew, in bytes. It is larger
@@ -121,7 +124,7 @@ pub(super) fn prepare(
     let failed = |failure: Failure| OpenError::sentence(path, &failure.to_string());
     let format: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(describe)?;
-    match format {
+    let migrated = match format {
         0 => {
             let found = connection
                 .query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| {
@@ -137,15 +140,20 @@ pub(super) fn prepare(
             }
             set_up(connection, durability).map_err(failed)?;
             make_tables(connection).map_err(describe)?;
-            Ok(None)
+            None
         }
-        FORMAT => set_up(connection, durability).map_err(failed).map(|()| None),
+        FORMAT => {
+            set_up(connection, durability).map_err(failed)?;
+            None
+        }
         1..FORMAT => {
             set_up(connection, durability).map_err(failed)?;
-            migrate::migrate(connection, path, format).map(Some).map_err(failed)
+            Some(migrate::migrate(connection, path, format).map_err(failed)?)
         }
-        newer => Err(OpenError(newer_sentence(path, newer))),
-    }
+        newer => return Err(OpenError(newer_sentence(path, newer))),
+    };
+    connection.execute_batch(INDEX).map_err(describe)?;
+    Ok(migrated)
 }
 
 /// Whether what is there is a log that this damso can read, if perhaps of an older format.
