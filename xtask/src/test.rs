@@ -184,7 +184,7 @@ fn web(size: Size) -> run::Result {
 }
 
 /// What the usual run does from an address of the network too.
-const LAN_TESTS: [&str; 2] = ["app.mjs", "keep.mjs"];
+const LAN_TESTS: [&str; 1] = ["app.mjs"];
 
 /// Two at a time: they wait more than they work.
 fn browse(address: &str, tests: &[PathBuf], size: Size) -> run::Result {
