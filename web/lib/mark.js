@@ -13,5 +13,5 @@ export function mark(name) {
 export function tone(user) {
   let hash = 7
   for (const char of user) hash = (hash * 31 + /** @type {number} */ (char.codePointAt(0))) >>> 0
-  return (hash ^ (hash >>> 15)) % TONES
+  return ((hash ^ (hash >>> 15)) >>> 0) % TONES
 }

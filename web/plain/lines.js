@@ -1,6 +1,5 @@
 const SEPARATOR = ' :: '
 const TOGETHER = 5 * 60_000 // ms: lines of one author this close stand under one name
-const TONES = 6
 const KINDS = new Map([
   ['Administrator', 'admin'],
   ['damso', 'house'],
@@ -26,11 +25,4 @@ export function together(last, next) {
 /** Two signs for the round mark beside a name: the end of a port, or the name's first letter. */
 export function mark(who) {
   return /:\d*?(\d{1,2})$/.exec(who)?.[1] ?? [...who][0]?.toUpperCase() ?? ''
-}
-
-/** One of six colours, 0 to 5, the same for a name every time. */
-export function tone(who) {
-  let hash = 7
-  for (const char of who) hash = (hash * 31 + char.codePointAt(0)) >>> 0
-  return ((hash ^ (hash >>> 15)) >>> 0) % TONES
 }

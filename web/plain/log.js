@@ -1,4 +1,5 @@
-import { mark, together, tone } from './lines.js'
+import { tone } from '../lib/mark.js'
+import { mark, together } from './lines.js'
 
 const KEPT = 2000 // lines on the page at most
 const TRIMMED = 1900 // lines left when the oldest go; in one go, as each moves the place of who reads above by a rounding

@@ -11,4 +11,5 @@ test('a user has one of six tones, always the same', () => {
   const tones = Array.from({ length: 600 }, (_, i) => tone(`u${i}`))
   assert.deepEqual([...new Set(tones)].sort(), [0, 1, 2, 3, 4, 5])
   assert.equal(tone('u1'), tone('u1'))
+  for (let i = 0; i < 600; i++) assert.ok(tone(`u${100_000 + i * 7919}`) >= 0, 'also where the hash is large')
 })

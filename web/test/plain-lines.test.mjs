@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { mark, parse, together, tone } from '../plain/lines.js'
+import { tone } from '../lib/mark.js'
+import { mark, parse, together } from '../plain/lines.js'
 
 function check(line, who, text, kind = 'guest') {
   assert.deepEqual(parse(line), { who, text, kind })
