@@ -107,15 +107,6 @@ impl Site {
             .into_iter()
             .filter_map(|(at, path)| files.remove(path).map(|bytes| (at, path, bytes)))
             .collect();
-        let mut hash = Sha256::new();
-        for (path, bytes) in &files {
-            hash.update(path);
-            hash.update([0]);
-            hash.update((bytes.len() as u64).to_le_bytes());
-            hash.update(bytes);
-        }
-        let mut version = hex(&hash.finalize());
-        version.truncate(12);
         if packed {
             if let Err(sentence) = pack_modules(&mut files) {
                 warn!("the page's modules are given one by one: {sentence}");
@@ -126,6 +117,16 @@ impl Site {
                 }
             }
         }
+        // Over what goes out: it is kept for ever under this name, whatever it was made of, and how.
+        let mut hash = Sha256::new();
+        for (path, bytes) in &files {
+            hash.update(path);
+            hash.update([0]);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+        let mut version = hex(&hash.finalize());
+        version.truncate(12);
         let assets = format!("{ASSETS}{version}");
         let map = import_map(&assets, &files);
         let list: Vec<String> = files.keys().map(|path| format!("{path:?}")).collect();
