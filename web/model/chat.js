@@ -149,8 +149,7 @@ export class Chat {
 
   /** Reacts, or takes it back. @param {string} room @param {number} m @param {string} emoji */
   react(room, m, emoji) {
-    const message = this.timeline(room).value.messages.find((message) => message.m === m)
-    const mine = message?.reactions.some((reaction) => reaction.emoji === emoji && reaction.mine)
+    const mine = this.#client.rooms.get(room)?.message(m)?.reactions.some((reaction) => reaction.emoji === emoji && reaction.mine)
     this.#put((nonce, client, now) => client.change({ room, nonce, m, op: mine ? 'unreact' : 'react', emoji }, now))
   }
 

@@ -13,6 +13,7 @@ mod schema;
 mod search;
 
 pub use desk::{ANSWER_MAX, Desk};
+pub(super) use link::is_loopback;
 
 use super::Peer;
 use crate::dialect::v1;

@@ -160,7 +160,7 @@ fn give(content: &Content, caching: &'static str, asked: &HeaderMap) -> Response
 /// ignores.
 fn is_secure(asked: &HeaderMap) -> bool {
     let host = values(asked, header::HOST).next().unwrap_or_default();
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host.starts_with(name))
+    api::is_loopback(host)
         || values(asked, HeaderName::from_static("x-forwarded-proto")).any(|way| way == "https")
 }
 

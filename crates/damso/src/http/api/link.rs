@@ -55,7 +55,7 @@ fn reached(origin: String, network: Option<&str>) -> (String, bool) {
     }
 }
 
-/// Whether an origin is one that means another machine on each.
+/// Whether an origin, or a host, is one that means another machine on each.
 pub fn is_loopback(origin: &str) -> bool {
     let host = origin.split_once("://").map_or(origin, |(_, host)| host);
     let name = match host.rsplit_once(':') {
