@@ -59,7 +59,9 @@ pub const OPENING: usize = 0;
 pub const TALKING: usize = 1;
 /// Nobody says anything new, and what is missing is fetched.
 pub const QUIET: usize = 2;
-pub const OVER: usize = 3;
+/// Everybody talks on, and what they hear doesn't count: it may come from after the end.
+pub const DARK: usize = 3;
+pub const OVER: usize = 4;
 
 /// How many may wait in an actor's outbox.
 const OUTBOX_MAX: usize = 4;
@@ -76,6 +78,8 @@ pub struct Actor {
     pub lobby_share: f64,
     /// How long its texts are; 0: sometimes short, sometimes long.
     pub chars: usize,
+    /// How far it had seen which room when it got dark.
+    pub seen: Option<Vec<(RoomId, u64)>>,
     by_nonce: HashMap<Nonce, usize>,
     /// Own messages that stand and aren't being deleted.
     own: Vec<(RoomId, u64)>,
@@ -109,6 +113,7 @@ impl Actor {
             pace: 1_500,
             lobby_share: 0.15,
             chars: 0,
+            seen: None,
             by_nonce: HashMap::new(),
             own: Vec::new(),
             rooms: Vec::new(),
@@ -125,7 +130,14 @@ impl Actor {
     }
 
     fn turn(&mut self, now: Instant, phase: usize, shared: &Shared) {
-        self.hear(shared);
+        if self.seen.is_none() {
+            self.hear(shared);
+        }
+        if phase == DARK && self.seen.is_none() {
+            let rooms = self.member.client().rooms().iter();
+            let seen = rooms.map(|room| (room.id().clone(), room.last().unwrap_or(0)));
+            self.seen = Some(seen.collect());
+        }
         if self.online_at.is_some_and(|at| at <= now) {
             self.online_at = None;
             self.member.act(|client, now| client.online(now));
@@ -148,7 +160,7 @@ impl Actor {
                 self.member.act(|client, now| client.open(room, now));
             }
         }
-        if phase == TALKING && now >= self.act_at {
+        if matches!(phase, TALKING | DARK) && now >= self.act_at {
             self.act_at =
                 now + Duration::from_millis(self.random.between(self.pace / 15, self.pace));
             if self.member.client().outbox().len() < OUTBOX_MAX {
@@ -330,6 +342,7 @@ pub fn serve(mut actors: Vec<Actor>, shared: &Shared, settled: &AtomicUsize) -> 
                 }
                 actors.iter().filter(|actor| actor.unsettled(&heads).is_none()).count()
             }
+            DARK => actors.len(),
             _ => 0,
         };
         settled.store(count, Ordering::Relaxed);

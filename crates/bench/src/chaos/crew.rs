@@ -1,6 +1,6 @@
 //! Many actors on a few threads, and what one thing after another they are told to do.
 
-use super::actor::{self, Actor, OPENING, OVER, QUIET, Shared};
+use super::actor::{self, Actor, DARK, OPENING, OVER, QUIET, Shared};
 use crate::member::Member;
 use crate::random::Random;
 use crate::server;
@@ -97,6 +97,15 @@ impl Crew {
         });
         let first = late.next().unwrap_or_default();
         Err(format!("{} users aren't where the log is; {first}", 1 + late.count()))
+    }
+
+    /// Lets everybody talk on without listening; whatever was heard until now stays.
+    pub fn lights_out(&self) -> Result<(), String> {
+        self.phase(DARK);
+        if server::wait_until(OPENING_MAX, || self.all_settled()) {
+            return Ok(());
+        }
+        Err(self.failure("a crew's thread stands still"))
     }
 
     /// Ends it as it is.

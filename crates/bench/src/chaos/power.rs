@@ -1,8 +1,13 @@
 //! The power fails: what a file system hadn't sent to its device yet is gone. What was acknowledged
 //! has to be there nevertheless; and with less than `synchronous=FULL` it isn't, which shows that
 //! this test could find it.
+//!
+//! With the power the machine goes too, so nobody hears an acknowledgement after it. In this
+//! imitation the kernel lives on, and an fsync that is under way while the file system is shut down
+//! can say that all is well (seen with ext4 of Linux 6.18: 1 of 120 cuts). So what counts is what
+//! was heard before the cut is begun.
 
-use super::actor::{Actor, TALKING};
+use super::actor::TALKING;
 use super::check::{self, Findings, Unanswered, Witness};
 use super::crew::{self, Crew};
 use crate::disk::Disk;
@@ -15,6 +20,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -96,8 +102,9 @@ fn under_server(seed: u64, folder: &Path, damso: Option<&str>) -> Result<Finding
     if server::wait_until(life, || running.ended().is_some() || crew.has_failed()) {
         return Err(crew.failure(&format!("the server's last words: {}", running.last_words())));
     }
+    crew.lights_out()?;
     disk.cut_power()?;
-    // A server whose disk fails ends by itself; what it still acknowledges counts.
+    // A server whose disk fails ends by itself.
     server::wait_until(Duration::from_millis(200), || running.ended().is_some());
     if running.ended().is_none() {
         running.kill()?;
@@ -109,19 +116,16 @@ fn under_server(seed: u64, folder: &Path, damso: Option<&str>) -> Result<Finding
     // Transcripts end where the power did.
     let witnesses = witnesses.map(|witness| Witness { sees: Vec::new(), ..witness });
     let mut findings = check::check(&rooms, &witnesses.collect::<Vec<_>>(), Unanswered::Fine);
-    for (actor, room, last) in actors.iter().flat_map(seen) {
-        let head = rooms.get(&room).map_or(0, |log| log.events.len() as u64);
-        if last > head {
-            findings.note(format!("user {actor} saw {last} of {room}, which ends at {head}"));
+    for actor in &actors {
+        for (room, last) in actor.seen.iter().flatten() {
+            let head = rooms.get(room).map_or(0, |log| log.events.len() as u64);
+            if *last > head {
+                let number = actor.number;
+                findings.note(format!("user {number} saw {last} of {room}, which ends at {head}"));
+            }
         }
     }
     Ok(findings)
-}
-
-/// How far an actor has seen which room.
-fn seen(actor: &Actor) -> Vec<(usize, RoomId, u64)> {
-    let rooms = actor.member.client().rooms().iter();
-    rooms.map(|room| (actor.number, room.id().clone(), room.last().unwrap_or(0))).collect()
 }
 
 /// A loop of batches on an image of its own, cut off after `life`: how many entries were
@@ -139,21 +143,24 @@ fn under_store(
     // The folder's own entries are older than this run, as they would be.
     sync(&data)?;
     sync(disk.path())?;
+    let told = Arc::new(AtomicU64::new(0));
+    let tell = told.clone();
     let writer = thread::spawn(move || {
         let mut acked = 0;
         // Ends with the first write that fails.
         while let Ok(outcomes) = log.append(batch(acked), 1) {
             let taken = outcomes.iter().take_while(|outcome| outcome.is_ok()).count();
             acked += taken as u64;
+            tell.store(acked, Ordering::SeqCst);
             if taken < outcomes.len() {
                 break;
             }
         }
-        acked
     });
     thread::sleep(life);
+    let acked = told.load(Ordering::SeqCst);
     disk.cut_power()?;
-    let acked = writer.join().map_err(|_| "the writer panicked")?;
+    writer.join().map_err(|_| "the writer panicked")?;
     disk.power_on()?;
     let there = nonces(&data)?;
     let lost = (0..acked).filter(|number| !there.contains(&nonce(*number))).count();
