@@ -30,9 +30,7 @@ pub fn command(args: &[String]) -> run::Result {
         }
     }
     let size = if is_full { FULL } else { USUAL };
-    // One by one: together they would have other features, and the program be built once more.
-    run::run(&mut cargo(["build", "--release", "-p", "damso"]))?;
-    run::run(&mut cargo(["build", "--release", "-p", "damso-bench"]))?;
+    run::run(&mut cargo(["build", "--release", "-p", "damso", "-p", "damso-bench"]))?;
     let bench = |words: &[&str]| {
         let mut command = Command::new(release("damso-bench"));
         command.arg("chaos").args(words).env("DAMSO_BIN", release("damso"));
