@@ -42,7 +42,7 @@ damso-bench: broadcast over WebSocket, measured from the outside; every delivery
 damso-bench [table]            all servers, interleaved, as one markdown table
     --rounds N                 3
     --seconds S                3, for each run, after --warm-up S (1)
-    --only NAME,NAME           of damso, damso-data, damso-v1, bun, floor and those of --peer
+    --only NAME,NAME           of damso, damso-data, damso-v1, bun, floor, floor-uring and those of --peer
     --peer 'NAME=COMMAND'      one more server; {port} becomes a free port; may be repeated
     --damso FILE               the damso to measure (else DAMSO_BIN, else the one built beside this)
     --row SUBS,BYTES,INFLIGHT  instead of the usual rows; may be repeated
@@ -65,12 +65,13 @@ damso-bench hold TARGET        opens connections, keeps them, sends one message 
     --bytes N                  64
     --pid N                    a process of the server, for its memory
 
-damso-bench floor              a bare epoll broadcast server
+damso-bench floor              a bare broadcast server: on epoll
+    --uring                    on io_uring
     --listen ADDR:PORT         127.0.0.1:0
     --lose-every N             of N buffers, one isn't sent to one subscriber: shows that the check finds it
 
 TARGET is ws://HOST:PORT/PATH, HOST:PORT (path /ws), or the name of a server to start: damso (its log in
-memory), damso-data (on disk), damso-v1 (on disk, over damso.v1), bun, floor.
+memory), damso-data (on disk), damso-v1 (on disk, over damso.v1), bun, floor, floor-uring.
     --header 'Name: value'     in the opening handshake; may be repeated
     --cores SERVER,GENERATOR   the cores to pin to; none: nothing is pinned. Default for servers started here: the first two.
     --wait spin|block          how to wait for the server; block when the generator's core is shared
@@ -276,11 +277,17 @@ fn hold(mut arguments: Arguments) -> Clean {
 fn floor(mut arguments: Arguments) -> Clean {
     let listen: String = arguments.one("--listen")?.unwrap_or("127.0.0.1:0".into());
     let lose_every = arguments.one("--lose-every")?.unwrap_or(0);
+    let is_uring = arguments.flag("--uring");
     arguments.done()?;
     let address =
         listen.parse().map_err(|error| Failure::Usage(format!("--listen {listen}: {error}")))?;
     connect::raise_descriptor_limit();
-    floor::run(address, lose_every).map_err(Failure::Run)?;
+    let ended = match (is_uring, lose_every) {
+        (false, _) => floor::on_epoll(address, lose_every),
+        (true, 0) => floor::on_uring(address),
+        (true, _) => return Err(Failure::Usage("--lose-every is the epoll floor's".into())),
+    };
+    ended.map_err(Failure::Run)?;
     Ok(true)
 }
 
@@ -290,13 +297,14 @@ fn named(name: &str) -> Result<Peer, String> {
         "damso-data" => Peer::damso_as(None, Manner::Data),
         "damso-v1" => Peer::damso_as(None, Manner::V1),
         "bun" => Peer::bun(),
+        "floor-uring" => Peer::floor_uring(),
         _ => Peer::floor(),
     }
 }
 
 /// The servers that this program can start: damso with its log in memory, with it on disk, and that
 /// over damso.v1; and its peers.
-const NAMED: [&str; 5] = ["damso", "damso-data", "damso-v1", "bun", "floor"];
+const NAMED: [&str; 6] = ["damso", "damso-data", "damso-v1", "bun", "floor", "floor-uring"];
 
 fn is_named(target: &str) -> bool {
     NAMED.contains(&target)

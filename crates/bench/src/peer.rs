@@ -51,14 +51,24 @@ pub enum Manner {
 impl Peer {
     /// The bare epoll loop of this program.
     pub fn floor() -> Result<Self, String> {
+        let arguments = "floor --listen 127.0.0.1:0";
         Ok(Self {
             name: "floor".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             program: std::env::current_exe().map_err(|error| error.to_string())?,
-            arguments: ["floor", "--listen", "127.0.0.1:0"].map(String::from).into(),
-            shown: "damso-bench floor --listen 127.0.0.1:0".into(),
+            arguments: arguments.split(' ').map(String::from).collect(),
+            shown: format!("damso-bench {arguments}"),
             is_v1: false,
         })
+    }
+
+    /// The bare io_uring loop of this program.
+    pub fn floor_uring() -> Result<Self, String> {
+        let mut floor = Self::floor()?;
+        floor.name = "floor-uring".into();
+        floor.arguments.push("--uring".into());
+        floor.shown.push_str(" --uring");
+        Ok(floor)
     }
 
     /// `given`, else `DAMSO_BIN`, else the one that was built beside this program, else the workspace's release.

@@ -297,7 +297,10 @@ impl Table {
 
     fn baselines(&self) -> Vec<(usize, &'static str)> {
         let place = |name| self.plan.peers.iter().position(|peer| peer.name == name);
-        ["bun", "floor"].into_iter().filter_map(|name| Some((place(name)?, name))).collect()
+        ["bun", "floor", "floor-uring"]
+            .into_iter()
+            .filter_map(|name| Some((place(name)?, name)))
+            .collect()
     }
 
     fn command(&self, row: &Row) -> String {

@@ -22,7 +22,10 @@ fn check(output: &Output, code: i32, expected: &[&str]) {
 fn every_delivery_of_a_run_is_accounted_for() {
     let load =
         "--subscribers 50 --publishers 2 --in-flight 8 --seconds 0.3 --warm-up 0.1 --cores none";
-    check(&bench(&format!("fanout floor {load}")), 0, &["deliveries/s", "faults            none"]);
+    for floor in ["floor", "floor-uring"] {
+        let output = bench(&format!("fanout {floor} {load}"));
+        check(&output, 0, &["deliveries/s", "faults            none"]);
+    }
 }
 
 #[test]
