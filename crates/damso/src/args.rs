@@ -115,6 +115,12 @@ pub struct ServeArgs {
     /// Serve under this host name too
     #[arg(long, value_name = "NAME", hide = true)]
     pub allow_host: Vec<String>,
+    /// Speak https, with this certificate (PEM); its key is --tls-key's
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of --tls-cert (PEM)
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub tls_key: Option<PathBuf>,
     /// Read settings from a TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -319,6 +325,8 @@ mod tests {
             "--shards",
             "--allow-origin",
             "--allow-host",
+            "--tls-cert",
+            "--tls-key",
             "--config",
             "--set",
             "--log",

@@ -37,6 +37,10 @@ struct Server {
     shards: usize,
     allow_origin: Vec<String>,
     allow_host: Vec<String>,
+    /// The certificate with its chain, PEM; empty: no TLS.
+    tls_cert: String,
+    /// Its key, PEM.
+    tls_key: String,
     /// error, warn, info or debug.
     log: String,
     /// Lines on stdin are the operator's.
@@ -53,6 +57,8 @@ impl Default for Server {
             shards: 0,
             allow_origin: Vec::new(),
             allow_host: Vec::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
             log: "warn".into(),
             console: true,
         }
@@ -74,6 +80,8 @@ pub struct Config {
     pub shards: usize,
     /// Whose names and pages are trusted.
     pub policy: Policy,
+    /// The files of certificate and key; none: no TLS.
+    pub tls: Option<(PathBuf, PathBuf)>,
     /// What is logged.
     pub log: tracing::Level,
     /// Whether stdin is the operator's.
@@ -167,6 +175,9 @@ fn resolve(
     server.console &= !args.no_console;
     server.allow_origin.extend(args.allow_origin.iter().cloned());
     server.allow_host.extend(args.allow_host.iter().cloned());
+    let typed = |path: &PathBuf| path.to_string_lossy().into_owned();
+    server.tls_cert = args.tls_cert.as_ref().map_or(server.tls_cert, typed);
+    server.tls_key = args.tls_key.as_ref().map_or(server.tls_key, typed);
     let data = match (&args.data, args.memory) {
         (Some(data), _) => Some(data.clone()),
         (None, false) if !server.data.is_empty() => Some(PathBuf::from(&server.data)),
@@ -197,13 +208,20 @@ fn check(server: Server, data: Option<PathBuf>, limits: Limits) -> Result<Config
     if engine == Kind::Threads && server.shards > 1 {
         return Err("--shards is for --engine event; threads has one thread a connection".into());
     }
+    let tls = match (server.tls_cert.as_str(), server.tls_key.as_str()) {
+        ("", "") => None,
+        (_, "") => return Err("--tls-cert needs --tls-key: the certificate's key".into()),
+        ("", _) => return Err("--tls-key needs --tls-cert: the key's certificate".into()),
+        (certificate, key) => Some((certificate.into(), key.into())),
+    };
     Ok(Config {
         listen: server.listen,
         lan: server.lan,
         data,
         engine,
         shards: if server.shards == 0 { SHARDS_DEFAULT } else { server.shards },
-        policy: Policy::new(&server.allow_host, &server.allow_origin)?,
+        policy: Policy::new(&server.allow_host, &server.allow_origin, tls.is_some())?,
+        tls,
         log,
         console: server.console,
         limits,
@@ -353,6 +371,8 @@ mod tests {
             ("server.engine=steam", "--engine"),
             ("server.log=loud", "--log"),
             ("server.shards=9999", "--shards"),
+            ("server.tls_cert=a.pem", "--tls-key"),
+            ("server.tls_key=a.key", "--tls-cert"),
             ("server.allow_origin=friend", "--allow-origin"),
         ] {
             let sentence = with(&[setting], &[]).unwrap_err();

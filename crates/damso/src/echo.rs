@@ -22,7 +22,7 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 pub fn run(args: &EchoArgs) -> Result<(), Failure> {
     let config = Config::of_echo(args)?;
     process::begin_serving(config.log);
-    let listening = crate::listen::listen(&config.listen, false)?;
+    let listening = crate::listen::listen(&config.listen, false, false)?;
     let mut engine_config = serve::websocket_config(&config.limits);
     engine_config.limits.frame_bytes = MESSAGE_BYTES_MAX as u64;
     engine_config.limits.message_bytes = MESSAGE_BYTES_MAX;
@@ -33,6 +33,7 @@ pub fn run(args: &EchoArgs) -> Result<(), Failure> {
         readers: Readers::new(|_| {}),
         // An echo answers pages itself, so nothing is handed over.
         http: Arc::new(|newcomer, _| drop(newcomer)),
+        tls: None,
     };
     let running = engine::start(config.engine, config.shards, listening.listeners, links)
         .map_err(|error| Failure::other(format!("the engine can't start: {error}")))?;

@@ -24,4 +24,5 @@ pub mod send;
 pub mod serve;
 pub mod session;
 pub mod shard;
+pub mod tls;
 pub mod verbs;

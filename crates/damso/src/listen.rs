@@ -26,12 +26,12 @@ pub struct Listening {
 }
 
 /// Listens on each of `wanted` (`host:port`), or where damso listens by default, and with `lan`
-/// on the network address too. Of a name's addresses and of the default ones, those that this
+/// on the network address too; `secure` says whether they are opened by https. Of a name's addresses and of the default ones, those that this
 /// machine doesn't have are left out as long as one works.
 ///
 /// # Errors
 /// A sentence that says what to do.
-pub fn listen(wanted: &[String], lan: bool) -> Result<Listening, Failure> {
+pub fn listen(wanted: &[String], lan: bool, secure: bool) -> Result<Listening, Failure> {
     let mut groups = Vec::new();
     for text in wanted {
         groups.push(addresses(text)?);
@@ -57,12 +57,12 @@ pub fn listen(wanted: &[String], lan: bool) -> Result<Listening, Failure> {
         if !covered {
             listeners.extend(bind_group(&[address], &groups)?);
         }
-        lan_url = Some(url(address));
+        lan_url = Some(url(address, secure));
     }
     let mut urls = Vec::new();
     for listener in &listeners {
         for address in openable(local(listener)?) {
-            let url = url(address);
+            let url = url(address, secure);
             if !urls.contains(&url) {
                 urls.push(url);
             }
@@ -195,8 +195,8 @@ fn network_address() -> Option<IpAddr> {
     (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
 }
 
-fn url(address: SocketAddr) -> String {
-    format!("http://{address}")
+fn url(address: SocketAddr, secure: bool) -> String {
+    format!("{}://{address}", if secure { "https" } else { "http" })
 }
 
 #[cfg(test)]
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_name_with_port_0_gets_one_port_for_all_its_addresses() {
-        let Ok(listening) = listen(&["localhost:0".into()], false) else { panic!() };
+        let Ok(listening) = listen(&["localhost:0".into()], false, false) else { panic!() };
         let ports: Vec<u16> =
             listening.listeners.iter().map(|one| one.local_addr().unwrap().port()).collect();
         assert!(ports.iter().all(|port| *port == ports[0] && *port != 0), "{ports:?}");
@@ -215,7 +215,7 @@ mod tests {
     fn a_taken_port_is_told_with_a_way_out() {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = held.local_addr().unwrap();
-        let Err(failure) = listen(&[taken.to_string()], false) else { panic!() };
+        let Err(failure) = listen(&[taken.to_string()], false, false) else { panic!() };
         assert_eq!(failure.code, 1);
         assert!(failure.sentence.contains("is taken"), "{}", failure.sentence);
         assert!(failure.sentence.contains("--listen 127.0.0.1:"), "{}", failure.sentence);
@@ -224,14 +224,14 @@ mod tests {
     #[test]
     fn an_address_that_is_none_is_bad_usage() {
         for text in ["nonsense", "127.0.0.1", "127.0.0.1:notaport", "127.0.0.1:99999", ""] {
-            let Err(failure) = listen(&[text.into()], false) else { panic!("{text}") };
+            let Err(failure) = listen(&[text.into()], false, false) else { panic!("{text}") };
             assert_eq!(failure.code, 2, "{text}: {}", failure.sentence);
         }
     }
 
     #[test]
     fn a_wildcard_is_told_as_addresses_one_can_open() {
-        let Ok(listening) = listen(&["0.0.0.0:0".into()], false) else { panic!() };
+        let Ok(listening) = listen(&["0.0.0.0:0".into()], false, false) else { panic!() };
         assert!(listening.urls[0].starts_with("http://127.0.0.1:"), "{:?}", listening.urls);
         assert!(listening.urls.iter().all(|url| !url.contains("0.0.0.0")));
     }

@@ -2,6 +2,7 @@ use super::*;
 use crate::feed;
 use crate::http::upgrade::{Door, Policy};
 use crate::serve::websocket_config;
+use crate::tls::Stream;
 use damso_protocol::Limits;
 
 const HANDSHAKE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
@@ -46,7 +47,7 @@ impl Scene {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = listener.local_addr().unwrap();
         let socket = std::net::TcpStream::connect(peer).unwrap();
-        let mut newcomer = Newcomer { socket, peer, opened: None };
+        let mut newcomer = Newcomer { socket: Stream::new(socket, None), peer, opened: None };
         let id = SessionId { shard: 0, slot: 0, generation: 0 };
         let (now, relay) = (Instant::now(), Arc::new(|_| {}));
         let given = mailbox.clone();

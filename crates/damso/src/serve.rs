@@ -15,6 +15,7 @@ use crate::metrics::text::Scene;
 use crate::process::{self, Failure};
 use crate::readers::{self, Job, Readers, Reading, Searching};
 use crate::session::Context;
+use crate::tls::Certificate;
 use damso_chat::State;
 use damso_chat::hub::{Hub, Input};
 use damso_protocol::Limits;
@@ -41,7 +42,13 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let config = Config::of_serve(args)?;
     process::begin_serving(config.log);
     let lang = Lang::of_environment();
-    let listening = crate::listen::listen(&config.listen, config.lan)?;
+    let tls = match config.tls {
+        Some((certificate, key)) => {
+            Some(Arc::new(Certificate::load(certificate, key).map_err(Failure::other)?))
+        }
+        None => None,
+    };
+    let listening = crate::listen::listen(&config.listen, config.lan, tls.is_some())?;
     let websocket = websocket_config(&config.limits);
     let door = Door::Chat(config.policy);
     let context = Arc::new(Context::new(door, websocket, config.limits.clone()));
@@ -61,6 +68,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         },
         readers: readers.clone(),
         http: Arc::new(move |newcomer, received| to_http.give(newcomer, received)),
+        tls,
     };
     let running = engine::start(config.engine, config.shards, listening.listeners, links)
         .map_err(|error| Failure::other(format!("the engine can't start: {error}")))?;

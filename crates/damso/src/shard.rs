@@ -11,11 +11,12 @@ use crate::feed::{Batch, Feeds, Outlet, Published, Rest, Resumed, Start};
 use crate::metrics::ShardFigures;
 use crate::readers::{Asked, Fetched, Readers};
 use crate::session::{Context, Fate, Opened, Session};
+use crate::tls::Stream;
 use damso_chat::hub::{self, Answer, Ending, Input, SessionId};
 use damso_protocol::RoomId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -65,8 +66,8 @@ pub enum ToShard {
 
 /// A socket on its way to a shard.
 pub struct Newcomer {
-    /// The socket, non-blocking.
-    pub socket: TcpStream,
+    /// The socket, non-blocking, perhaps with TLS.
+    pub socket: Stream,
     /// Who is at the other end.
     pub peer: SocketAddr,
     /// How far it has come; boxed, since most have come nowhere.

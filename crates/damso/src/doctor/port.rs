@@ -34,7 +34,7 @@ pub fn look(listen: &[String], lang: Lang) -> Vec<Finding> {
 
 fn one(place: &str, lang: Lang) -> Finding {
     let what = "port";
-    let address = match crate::listen::listen(&[place.to_owned()], false) {
+    let address = match crate::listen::listen(&[place.to_owned()], false, false) {
         Ok(_) => {
             return Finding::ok(what, say!(lang, "{place} is free", "{place}은(는) 비어 있습니다"));
         }

@@ -6,10 +6,11 @@ use crate::feed::{Batch, Outlet};
 use crate::metrics::Figure;
 use crate::session::Fate;
 use crate::shard::{Newcomer, Shard, ShardHandle, ToShard};
+use crate::tls::{ReadBuffer, Received, Stream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io;
+use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,6 +21,9 @@ use tracing::warn;
 const READ_BYTES: usize = 64 * 1024;
 /// Connections that one loop takes in before it looks at the others again.
 const ACCEPTS_MAX: usize = 256;
+
+/// Why a socket is lost that can't be read or written any more.
+const RESET: &str = "the connection was reset";
 
 const WAKER: Token = Token(usize::MAX);
 /// Listeners count down from here, sockets up from 0.
@@ -124,7 +128,7 @@ impl Engine {
 
     fn run(mut self) {
         let mut events = Events::with_capacity(1024);
-        let mut buffer = vec![0; READ_BYTES];
+        let mut buffer = ReadBuffer::new(READ_BYTES);
         let mut accepting = true;
         let mut accept_again: Option<Instant> = None;
         let mut stop_by: Option<Instant> = None;
@@ -156,7 +160,8 @@ impl Engine {
                         if event.is_readable() || event.is_read_closed() || event.is_error() {
                             self.sockets.readable(slot, event.is_read_closed(), &mut self.unread);
                         }
-                        if event.is_writable() {
+                        // What TLS has pending goes first.
+                        if event.is_writable() && self.sockets.flush(slot) {
                             self.shard.writable(slot);
                         }
                     }
@@ -213,7 +218,7 @@ impl Engine {
                     return true;
                 }
                 left -= 1;
-                match accept(&self.listeners[at]) {
+                match accept(&self.listeners[at], &self.links) {
                     Accepted::Nobody => break,
                     Accepted::Gone => {}
                     Accepted::Rest => {
@@ -245,7 +250,12 @@ impl Engine {
         // write that was cut short.
         let registered =
             self.poll.registry().register(&mut SourceFd(&fd), Token(slot as usize), interest);
+        let heard_end = socket.heard_end();
         self.sockets.put(slot, socket);
+        if heard_end {
+            // No readiness tells of it.
+            self.sockets.readable(slot, false, &mut self.unread);
+        }
         if let Err(error) = registered {
             warn!(%error, "a connection could not be watched");
             self.shard.lost(slot, "could not be watched");
@@ -253,7 +263,7 @@ impl Engine {
     }
 
     /// Reads each ready socket once. A full read may have left something: it comes again.
-    fn read(&mut self, buffer: &mut [u8], now: Instant) {
+    fn read(&mut self, buffer: &mut ReadBuffer, now: Instant) {
         let mut unread = std::mem::take(&mut self.unread);
         unread.retain(|&slot| {
             let Some(Some(socket)) = self.sockets.sockets.get_mut(slot as usize) else {
@@ -263,18 +273,20 @@ impl Engine {
                 return true;
             }
             match socket.stream.read(buffer) {
-                Ok(0) => self.shard.receive_eof(slot, now),
-                Ok(count) => {
-                    self.shard.receive(slot, &mut buffer[..count], now);
+                Ok(Received::End) => self.shard.receive_eof(slot, now),
+                Ok(Received::Bytes { bytes, more }) => {
+                    if !bytes.is_empty() {
+                        self.shard.receive(slot, bytes, now);
+                    }
                     // A short read is a drained socket, unless the end waits behind it.
-                    if count == buffer.len() || socket.read_closed {
+                    if more || socket.read_closed {
                         return true;
                     }
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => {}
                     io::ErrorKind::Interrupted => return true,
-                    _ => self.shard.lost(slot, "the connection was reset"),
+                    _ => self.shard.lost(slot, RESET),
                 },
             }
             socket.unread = false;
@@ -288,9 +300,8 @@ impl Engine {
             match fate {
                 Fate::Stay => {}
                 Fate::ShutDown => {
-                    if let Some(Some(socket)) = self.sockets.sockets.get(slot as usize) {
-                        // It may be gone already, which reading will tell.
-                        let _ = socket.stream.shutdown(Shutdown::Write);
+                    if let Some(Some(socket)) = self.sockets.sockets.get_mut(slot as usize) {
+                        socket.stream.shutdown_write();
                     }
                 }
                 Fate::Drop => {
@@ -325,7 +336,7 @@ struct Sockets {
 }
 
 struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     /// It stands in the list of sockets to read.
     unread: bool,
     /// The peer has ended its side.
@@ -333,7 +344,7 @@ struct Socket {
 }
 
 impl Sockets {
-    fn put(&mut self, slot: u32, stream: TcpStream) {
+    fn put(&mut self, slot: u32, stream: Stream) {
         let at = slot as usize;
         if self.sockets.len() <= at {
             self.sockets.resize_with(at + 1, || None);
@@ -341,8 +352,17 @@ impl Sockets {
         self.sockets[at] = Some(Socket { stream, unread: false, read_closed: false });
     }
 
-    fn take(&mut self, slot: u32) -> Option<TcpStream> {
+    fn take(&mut self, slot: u32) -> Option<Stream> {
         Some(self.sockets.get_mut(slot as usize)?.take()?.stream)
+    }
+
+    /// Writes what is pending on a slot's socket; whether nothing is any more.
+    fn flush(&mut self, slot: u32) -> bool {
+        let Some(Some(socket)) = self.sockets.get_mut(slot as usize) else { return false };
+        socket.stream.flush().unwrap_or_else(|_| {
+            self.lost.push((slot, RESET));
+            false
+        })
     }
 
     fn readable(&mut self, slot: u32, read_closed: bool, unread: &mut Vec<u32>) {
@@ -365,7 +385,7 @@ impl Outlet for Sockets {
                     io::ErrorKind::WouldBlock => return 0,
                     io::ErrorKind::Interrupted => {}
                     _ => {
-                        self.lost.push((slot, "the connection was reset"));
+                        self.lost.push((slot, RESET));
                         return bytes.len();
                     }
                 },

@@ -6,9 +6,10 @@ pub mod threads;
 use crate::readers::Readers;
 use crate::session::Context;
 use crate::shard::{Newcomer, ShardHandle};
+use crate::tls::{Certificate, Stream};
 use damso_chat::hub::Input;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -50,6 +51,18 @@ pub struct Links {
     pub readers: Readers,
     /// Takes connections that ask for a page: the socket, its peer and what it has sent.
     pub http: Arc<dyn Fn(Newcomer, Vec<u8>) + Send + Sync>,
+    /// What the server shows of itself by TLS, if that is what it speaks.
+    pub tls: Option<Arc<Certificate>>,
+}
+
+impl Links {
+    /// What is spoken over a socket that was accepted; none if there can't be any TLS.
+    fn stream(&self, socket: TcpStream) -> Option<Stream> {
+        Some(match &self.tls {
+            None => Stream::new(socket, None),
+            Some(certificate) => Stream::new(socket, Some(certificate.accept()?)),
+        })
+    }
 }
 
 /// An engine that runs.
@@ -79,7 +92,7 @@ pub fn start(
 /// What came of an attempt to accept.
 enum Accepted {
     /// A connection.
-    Socket(std::net::TcpStream, SocketAddr),
+    Socket(Stream, SocketAddr),
     /// Nobody is waiting.
     Nobody,
     /// A connection that was gone before it was taken in; others may wait.
@@ -90,13 +103,13 @@ enum Accepted {
 
 /// Takes in one connection. No error of it ends a server: each is logged, and accepting goes on,
 /// after a rest where the system has run out of something.
-fn accept(listener: &TcpListener) -> Accepted {
+fn accept(listener: &TcpListener, links: &Links) -> Accepted {
     match listener.accept() {
         Ok((socket, peer)) => {
             let ready = socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true));
-            match ready {
-                Ok(()) => Accepted::Socket(socket, peer),
-                Err(_) => Accepted::Gone,
+            match ready.ok().and_then(|()| links.stream(socket)) {
+                Some(stream) => Accepted::Socket(stream, peer),
+                None => Accepted::Gone,
             }
         }
         Err(error) => match error.kind() {

@@ -6,9 +6,10 @@ use crate::metrics::Figure;
 use crate::relay::{Desktop, Mailbox, Relay, ToRelay};
 use crate::session::Fate;
 use crate::shard::{Newcomer, ShardHandle, ToShard};
+use crate::tls::{ReadBuffer, Received, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -47,9 +48,9 @@ pub fn start(listeners: Vec<TcpListener>, links: Links) -> io::Result<Running> {
     let mut threads = Vec::new();
     let acceptor = thread::Builder::new().name("accept".into());
     threads.push(acceptor.spawn({
-        let (give, stop) = (give.clone(), stop.clone());
+        let (give, stop, links) = (give.clone(), stop.clone(), links.clone());
         let give = move |newcomer, bell| give(vec![ToFanOut::Accepted(newcomer, bell)]);
-        move || accept_all(&listeners, give, &stop)
+        move || accept_all(&listeners, &links, give, &stop)
     })?);
     let relay = Arc::new(move |message| give(vec![ToFanOut::Relay(message)]));
     let fan_out = thread::Builder::new().name("fan-out".into());
@@ -182,13 +183,15 @@ fn hire(
 }
 
 fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
-    let Newcomer { socket, peer, .. } = newcomer;
-    let mut buffer = vec![0; READ_BYTES];
+    let Newcomer { mut socket, peer, .. } = newcomer;
+    let mut buffer = ReadBuffer::new(READ_BYTES);
     let mut shut_down = false;
     loop {
         let now = Instant::now();
-        let mut failed = false;
-        let fate = desktop.settle(|bytes| write(&socket, bytes, &mut failed), &*links.hub, now);
+        // What TLS has pending goes before anything else.
+        let mut failed = socket.flush().is_err();
+        let write = |bytes: &[u8]| write(&mut socket, bytes, &mut failed);
+        let fate = desktop.settle(write, &*links.hub, now);
         if failed {
             desktop.lost("the connection was reset");
             continue;
@@ -197,8 +200,7 @@ fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
             Fate::Stay => {}
             Fate::ShutDown if shut_down => {}
             Fate::ShutDown => {
-                // It may be gone already, which reading will tell.
-                let _ = socket.shutdown(Shutdown::Write);
+                socket.shutdown_write();
                 shut_down = true;
             }
             Fate::Drop => {
@@ -215,8 +217,11 @@ fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
         }
         let mut interest = PollFlags::empty();
         interest.set(PollFlags::IN, desktop.wants_read());
-        interest.set(PollFlags::OUT, desktop.wants_write());
-        let timeout = desktop.deadline().map(|due| due.saturating_duration_since(now));
+        interest.set(PollFlags::OUT, desktop.wants_write() || socket.has_pending());
+        // No readiness tells of an end that came by TLS.
+        let ends = desktop.wants_read() && socket.heard_end();
+        let timeout = if ends { Some(now) } else { desktop.deadline() };
+        let timeout = timeout.map(|due| due.saturating_duration_since(now));
         let (ready, rung) = wait(&socket, interest, bell, timeout);
         let now = Instant::now();
         if rung {
@@ -229,10 +234,11 @@ fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
             if over {
                 desktop.lost("the connection was reset");
             }
-        } else if over || ready.contains(PollFlags::IN) {
-            match (&socket).read(&mut buffer) {
-                Ok(0) => desktop.receive_eof(now),
-                Ok(count) => desktop.receive(&mut buffer[..count], now),
+        } else if over || ends || ready.contains(PollFlags::IN) {
+            match socket.read(&mut buffer) {
+                Ok(Received::End) => desktop.receive_eof(now),
+                Ok(Received::Bytes { bytes: [], .. }) => {}
+                Ok(Received::Bytes { bytes, .. }) => desktop.receive(bytes, now),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
                     _ => desktop.lost("the connection was reset"),
@@ -245,7 +251,7 @@ fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
 
 /// Waits for the socket or the bell; what the socket is ready for, and whether the bell rang.
 fn wait(
-    socket: &TcpStream,
+    socket: &Stream,
     interest: PollFlags,
     bell: &Bell,
     timeout: Option<Duration>,
@@ -260,7 +266,7 @@ fn wait(
 }
 
 /// How many bytes the socket takes now.
-fn write(mut socket: &TcpStream, bytes: &[u8], failed: &mut bool) -> usize {
+fn write(socket: &mut Stream, bytes: &[u8], failed: &mut bool) -> usize {
     loop {
         match socket.write(bytes) {
             Ok(count) => return count,
@@ -279,6 +285,7 @@ fn write(mut socket: &TcpStream, bytes: &[u8], failed: &mut bool) -> usize {
 /// Takes in one connection, if there is a bell for it, which then is in `spare`.
 fn accept_with_bell(
     listener: &TcpListener,
+    links: &Links,
     spare: &mut Option<Bell>,
     new_bell: impl FnOnce() -> io::Result<Bell>,
 ) -> Accepted {
@@ -291,10 +298,15 @@ fn accept_with_bell(
             }
         }
     }
-    accept(listener)
+    accept(listener, links)
 }
 
-fn accept_all(listeners: &[TcpListener], give: impl Fn(Newcomer, Bell), stop: &Bell) {
+fn accept_all(
+    listeners: &[TcpListener],
+    links: &Links,
+    give: impl Fn(Newcomer, Bell),
+    stop: &Bell,
+) {
     let mut spare = None;
     loop {
         let mut fds: Vec<PollFd<'_>> =
@@ -308,7 +320,7 @@ fn accept_all(listeners: &[TcpListener], give: impl Fn(Newcomer, Bell), stop: &B
         }
         for listener in listeners {
             loop {
-                match accept_with_bell(listener, &mut spare, Bell::new) {
+                match accept_with_bell(listener, links, &mut spare, Bell::new) {
                     Accepted::Nobody => break,
                     Accepted::Gone => {}
                     Accepted::Socket(socket, peer) => {
@@ -333,22 +345,37 @@ fn accept_all(listeners: &[TcpListener], give: impl Fn(Newcomer, Bell), stop: &B
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::upgrade::Door;
+    use crate::readers::Readers;
+    use crate::session::Context;
+    use std::net::TcpStream;
 
     #[test]
     fn without_a_descriptor_for_its_bell_a_connection_waits_in_the_queue() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let context = Context::new(Door::Echo, Default::default(), Default::default());
+        let links = Links {
+            context: Arc::new(context),
+            hub: Arc::new(|_| {}),
+            readers: Readers::new(|_| {}),
+            http: Arc::new(|_, _| {}),
+            tls: None,
+        };
         let mut spare = None;
         let out = || Err(rustix::io::Errno::MFILE.into());
-        assert!(matches!(accept_with_bell(&listener, &mut spare, out), Accepted::Rest));
+        assert!(matches!(accept_with_bell(&listener, &links, &mut spare, out), Accepted::Rest));
         assert!(spare.is_none());
-        let accepted = accept_with_bell(&listener, &mut spare, Bell::new);
+        let accepted = accept_with_bell(&listener, &links, &mut spare, Bell::new);
         let Accepted::Socket(_, peer) = accepted else { panic!("nobody is waiting") };
         assert_eq!(peer, client.local_addr().unwrap());
         assert!(spare.is_some());
         listener.set_nonblocking(true).unwrap();
         let unused = || panic!("there is one that nobody took");
-        assert!(matches!(accept_with_bell(&listener, &mut spare, unused), Accepted::Nobody));
+        assert!(matches!(
+            accept_with_bell(&listener, &links, &mut spare, unused),
+            Accepted::Nobody
+        ));
         assert!(spare.is_some());
     }
 }

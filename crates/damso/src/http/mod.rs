@@ -5,6 +5,8 @@
 pub mod api;
 pub mod health;
 mod pages;
+mod resumed;
+mod scheme;
 pub mod upgrade;
 
 use crate::session::{Context, Opened};
@@ -14,18 +16,14 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 use damso_websocket::{Rejection, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use resumed::Resumed;
+use scheme::Scheme;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::future::Future;
-use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tower_service::Service;
 use tracing::debug;
@@ -130,13 +128,14 @@ pub async fn serve(
     let shards = Arc::new(Shards { handles, next: AtomicUsize::new(0) });
     let router = health::router(health, pages::router(desk, &context.limits));
     let places = Arc::new(Places::default());
-    while let Some((newcomer, received)) = queue.0.recv().await {
+    while let Some((mut newcomer, received)) = queue.0.recv().await {
         let peer = newcomer.peer;
         let Some(place) = places.take(peer.ip().to_canonical()) else {
             debug!(%peer, "no place for an HTTP connection");
             let full = Rejection::new(503, "Too many connections ask for pages. Try again soon.");
             // The socket doesn't block, and takes so little at once or is not worth the wait.
-            let _ = (&newcomer.socket).write(&full.to_bytes());
+            let _ = newcomer.socket.write(&full.to_bytes());
+            newcomer.socket.shutdown_write();
             continue;
         };
         let (router, context, shards) = (router.clone(), context.clone(), shards.clone());
@@ -158,8 +157,8 @@ async fn connection(
     shards: Arc<Shards>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let Newcomer { socket, peer, .. } = newcomer;
-    let (blocked_max, socket) = (context.blocked_max, TcpStream::from_std(socket)?);
-    let io = Resumed { received, at: 0, socket, blocked_max, blocked: None };
+    let secure = socket.is_secure();
+    let io = Resumed::new(socket, received, context.blocked_max)?;
     let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
         let (context, shards, mut router) = (context.clone(), shards.clone(), router.clone());
         async move {
@@ -173,6 +172,7 @@ async fn connection(
                 return Ok(answer(&rejection));
             }
             parts.extensions.insert(Peer(peer));
+            parts.extensions.insert(Scheme::of(secure, &parts.headers));
             let request = hyper::Request::from_parts(parts, Body::new(body));
             router.call(request).await
         }
@@ -243,9 +243,8 @@ fn open(
         let Ok(parts) = upgraded.downcast::<TokioIo<Resumed>>() else {
             return debug!(%peer, "an upgrade came back as another type");
         };
-        let (mut received, resumed) = (parts.read_buf.to_vec(), parts.io.into_inner());
-        received.extend_from_slice(&resumed.received[resumed.at..]);
-        match resumed.socket.into_std() {
+        let mut received = parts.read_buf.to_vec();
+        match parts.io.into_inner().into_stream(&mut received) {
             Ok(socket) => {
                 let opened = Some(Box::new(Opened { admission, received }));
                 shards.adopt(Newcomer { socket, peer, opened });
@@ -274,67 +273,6 @@ fn set_headers(response: &mut Response<Body>, headers: &[(&'static str, String)]
         {
             response.headers_mut().insert(name, value);
         }
-    }
-}
-
-/// A socket some of whose bytes were read before, and which fails if it takes no byte for too
-/// long: places are few, and somebody who never reads must not keep one.
-struct Resumed {
-    received: Vec<u8>,
-    at: usize,
-    socket: TcpStream,
-    blocked_max: Duration,
-    /// It took nothing; until when it may do so.
-    blocked: Option<Pin<Box<tokio::time::Sleep>>>,
-}
-
-impl AsyncRead for Resumed {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.at < this.received.len() {
-            let left = &this.received[this.at..];
-            let count = left.len().min(into.remaining());
-            into.put_slice(&left[..count]);
-            this.at += count;
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut this.socket).poll_read(context, into)
-    }
-}
-
-impl AsyncWrite for Resumed {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.socket).poll_write(context, bytes);
-        if written.is_ready() {
-            this.blocked = None;
-            return written;
-        }
-        let deadline =
-            this.blocked.get_or_insert_with(|| Box::pin(tokio::time::sleep(this.blocked_max)));
-        deadline.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
-    }
-
-    fn poll_flush(
-        self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(context)
-    }
-
-    fn poll_shutdown(
-        self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_shutdown(context)
     }
 }
 

@@ -7,7 +7,8 @@ mod files;
 mod script;
 mod site;
 
-use super::api;
+use super::{Scheme, api};
+use axum::Extension;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -102,18 +103,23 @@ mod folder {
     }
 }
 
-async fn fixed(uri: Uri, headers: HeaderMap) -> Response {
-    match site().map(|site| Some(give(site.fixed(uri.path())?, EACH_TIME, &headers))) {
+async fn fixed(Extension(scheme): Extension<Scheme>, uri: Uri, headers: HeaderMap) -> Response {
+    match site().map(|site| Some(give(site.fixed(uri.path())?, EACH_TIME, scheme, &headers))) {
         Ok(Some(response)) => response,
         Ok(None) => nothing().await.into_response(),
         Err(sentence) => (StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response(),
     }
 }
 
-async fn asset(Path((version, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
+async fn asset(
+    Path((version, path)): Path<(String, String)>,
+    Extension(scheme): Extension<Scheme>,
+    headers: HeaderMap,
+) -> Response {
     let found = site().map(|site| {
         let (content, is_current) = site.asset(&version, &path)?;
-        Some(give(content, if is_current { FOR_EVER } else { EACH_TIME }, &headers))
+        let caching = if is_current { FOR_EVER } else { EACH_TIME };
+        Some(give(content, caching, scheme, &headers))
     });
     match found {
         Ok(Some(response)) => response,
@@ -122,7 +128,7 @@ async fn asset(Path((version, path)): Path<(String, String)>, headers: HeaderMap
     }
 }
 
-fn give(content: &Content, caching: &'static str, asked: &HeaderMap) -> Response {
+fn give(content: &Content, caching: &'static str, scheme: Scheme, asked: &HeaderMap) -> Response {
     // Weak, since it is the same with and without compression.
     let tag = format!("W/\"{}\"", content.tag);
     let known = values(asked, header::IF_NONE_MATCH).any(|known| known == tag || known == "*");
@@ -144,7 +150,7 @@ fn give(content: &Content, caching: &'static str, asked: &HeaderMap) -> Response
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::REFERRER_POLICY, "no-referrer");
     set(HeaderName::from_static("permissions-policy"), PERMISSIONS);
-    if is_secure(asked) {
+    if is_secure(scheme, asked) {
         set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     }
     for (name, value) in [(header::ETAG, &tag), (header::CONTENT_SECURITY_POLICY, &content.policy)]
@@ -158,10 +164,9 @@ fn give(content: &Content, caching: &'static str, asked: &HeaderMap) -> Response
 
 /// Whether a browser takes this for a secure origin. Elsewhere it complains of a header that it
 /// ignores.
-fn is_secure(asked: &HeaderMap) -> bool {
+fn is_secure(scheme: Scheme, asked: &HeaderMap) -> bool {
     let host = values(asked, header::HOST).next().unwrap_or_default();
-    api::is_loopback(host)
-        || values(asked, HeaderName::from_static("x-forwarded-proto")).any(|way| way == "https")
+    scheme == Scheme::Https || api::is_loopback(host)
 }
 
 fn takes_gzip(asked: &HeaderMap) -> bool {
@@ -173,7 +178,7 @@ fn takes_gzip(asked: &HeaderMap) -> bool {
 }
 
 /// The members of a header's list.
-fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+pub(super) fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     let lists = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).map(str::trim)
 }

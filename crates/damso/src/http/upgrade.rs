@@ -40,6 +40,8 @@ pub struct Policy {
     pub hosts: Vec<String>,
     /// Origins besides the server's own; lower case; `*` stands for all.
     pub origins: Vec<String>,
+    /// Its own pages are opened by https.
+    pub secure: bool,
 }
 
 impl Door {
@@ -102,8 +104,12 @@ impl Policy {
     ///
     /// # Errors
     /// One sentence about an origin or host that can't be one.
-    pub fn new(allow_hosts: &[String], allow_origins: &[String]) -> Result<Self, String> {
-        let mut policy = Self::default();
+    pub fn new(
+        allow_hosts: &[String],
+        allow_origins: &[String],
+        secure: bool,
+    ) -> Result<Self, String> {
+        let mut policy = Self { secure, ..Self::default() };
         for host in allow_hosts {
             if host.is_empty() || host.contains(['/', ' ', ':']) {
                 return Err(format!(
@@ -145,9 +151,9 @@ impl Policy {
         let Some(origin) = origin else { return Ok(()) };
         self.check_host(host, Some(origin))?;
         let wanted = origin.to_ascii_lowercase();
-        let own = wanted
-            .strip_prefix("http://")
-            .is_some_and(|name| without_default_port(name) == without_default_port(host));
+        let (scheme, port) = if self.secure { ("https://", ":443") } else { ("http://", ":80") };
+        let bare = |name: &str| name.strip_suffix(port).unwrap_or(name).to_ascii_lowercase();
+        let own = wanted.strip_prefix(scheme).is_some_and(|name| bare(name) == bare(host));
         if own || self.origins.iter().any(|allowed| *allowed == wanted || allowed == "*") {
             return Ok(());
         }
@@ -195,16 +201,13 @@ fn host_name(host: &str) -> &str {
     }
 }
 
-fn without_default_port(host: &str) -> String {
-    host.strip_suffix(":80").unwrap_or(host).to_ascii_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn policy() -> Policy {
-        Policy::new(&["chat.example.com".into()], &["https://friend.example".into()]).unwrap()
+        Policy::new(&["chat.example.com".into()], &["https://friend.example".into()], false)
+            .unwrap()
     }
 
     #[track_caller]
@@ -226,6 +229,20 @@ mod tests {
         check("chat.localhost", Some("http://chat.localhost"), true);
         check("pi.local:80", Some("http://pi.local"), true);
         check("chat.example.com", Some("http://chat.example.com"), true);
+    }
+
+    #[test]
+    fn with_tls_its_own_page_is_one_of_https() {
+        let policy = Policy { secure: true, ..policy() };
+        for (host, origin, passes) in [
+            ("localhost:8765", "https://localhost:8765", true),
+            ("localhost", "https://localhost", true),
+            ("localhost:443", "https://localhost", true),
+            ("localhost:8765", "http://localhost:8765", false),
+            ("localhost:80", "https://localhost", false),
+        ] {
+            assert_eq!(policy.check_names(host, Some(origin)).is_ok(), passes, "{host} {origin}");
+        }
     }
 
     #[test]
@@ -256,20 +273,22 @@ mod tests {
         check("localhost:8765", Some("https://friend.example"), true);
         check("localhost:8765", Some("HTTPS://FRIEND.EXAMPLE"), true);
         check("localhost:8765", Some("https://friend.example:8443"), false);
-        let any = Policy::new(&[], &["*".into()]).unwrap();
+        let any = Policy::new(&[], &["*".into()], false).unwrap();
         assert!(any.check_names("localhost", Some("null")).is_ok());
         assert!(any.check_names("evil.example", Some("http://evil.example")).is_err());
-        let file = Policy::new(&[], &["null".into()]).unwrap();
+        let file = Policy::new(&[], &["null".into()], false).unwrap();
         assert!(file.check_names("localhost", Some("null")).is_ok());
     }
 
     #[test]
     fn settings_that_can_be_no_name_are_refused_in_one_sentence() {
         for origin in ["friend.example", "https://", "https://a/b", ""] {
-            assert!(Policy::new(&[], &[origin.into()]).unwrap_err().contains("--allow-origin"));
+            assert!(
+                Policy::new(&[], &[origin.into()], false).unwrap_err().contains("--allow-origin")
+            );
         }
         for host in ["http://a", "a:80", "", "a/b"] {
-            assert!(Policy::new(&[host.into()], &[]).unwrap_err().contains("--allow-host"));
+            assert!(Policy::new(&[host.into()], &[], false).unwrap_err().contains("--allow-host"));
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     Asker, At, Body, Desk, Peer, Problem, Told, idempotency_key, json, random, read, schema,
 };
 use crate::dialect::v1;
+use crate::http::Scheme;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -108,6 +109,7 @@ pub struct Made {
 pub async fn create(
     asker: Asker,
     At(InRoom { room }): At<InRoom>,
+    Extension(scheme): Extension<Scheme>,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Problem> {
@@ -115,7 +117,7 @@ pub async fn create(
     let name = name::person(&name).map_err(|bad| Problem::of(Refusal::BadName(bad)))?.into();
     let secret = random()?;
     let key = v1::key_hash(&secret).ok_or_else(Problem::internal)?;
-    let url = format!("{}/api/v1/hooks/{secret}", origin(&headers));
+    let url = format!("{}/api/v1/hooks/{secret}", origin(scheme, &headers));
     match asker.ask(Request::Record(Command::Hook { room, name, key })).await? {
         Told::Answer(Answer::Hooked { hook }) => {
             Ok(json(StatusCode::CREATED, &Made { id: hook, url }))
@@ -125,12 +127,9 @@ pub async fn create(
 }
 
 /// The server as the asker reached it; nothing if it didn't say how.
-pub(super) fn origin(headers: &HeaderMap) -> String {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    // What a proxy says of itself only its own asker is told.
-    let is_https = text("x-forwarded-proto") == Some("https");
-    let scheme = if is_https { "https" } else { "http" };
-    text("host").map_or_else(String::new, |host| format!("{scheme}://{host}"))
+pub(super) fn origin(scheme: Scheme, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    host.map_or_else(String::new, |host| format!("{}://{host}", scheme.name()))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -2,6 +2,8 @@
 #![allow(unused_qualifications, reason = "utoipa's macro writes them")]
 
 use super::{Asker, Problem, bearer, hooks, json};
+use crate::http::Scheme;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -31,12 +33,13 @@ pub struct Link {
 pub async fn link(
     State(desk): State<Arc<super::Desk>>,
     asker: Asker,
+    Extension(scheme): Extension<Scheme>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     // A link for a key that is nobody's would make somebody else of its reader.
     asker.ask(Request::Me).await?;
     let key = bearer(&headers).ok_or_else(|| Problem::of(Refusal::Unauthorized))?;
-    let (origin, local) = reached(hooks::origin(&headers), desk.network());
+    let (origin, local) = reached(hooks::origin(scheme, &headers), desk.network());
     let url = format!("{origin}/#key={}", escaped(key));
     // Longer than a QR code can be is only what no key and no address are.
     let code = QrCode::new(&url).map_err(|_| Problem::internal())?;
