@@ -187,8 +187,11 @@ impl Tls {
         let count = plaintext.len().min(SEAL_BYTES_MAX);
         let records = count.div_ceil(RECORD_BYTES);
         self.pending.reserve_exact(count + records * RECORD_OVERHEAD);
-        self.write(|traffic, pending| traffic.encrypt(&plaintext[..count], pending))?;
-        Ok(count)
+        let sealed = self.write(|traffic, pending| traffic.encrypt(&plaintext[..count], pending));
+        if sealed.is_err() {
+            self.phase = Phase::Failed;
+        }
+        sealed.map(|()| count)
     }
 
     /// Says that nothing more comes from here (`close_notify`), after what is pending. A second
@@ -231,7 +234,6 @@ impl Tls {
     /// Lets rustls go on with `bytes` for as long as it can; how many of them are done with.
     fn advance(&mut self, bytes: &mut [u8], plaintext: &mut Vec<u8>) -> Result<usize, TlsError> {
         let mut done = 0;
-        let mut failure = None;
         loop {
             let UnbufferedStatus { mut discard, state } =
                 self.connection.process_tls_records(&mut bytes[done..]);
@@ -253,13 +255,16 @@ impl Tls {
                 }
                 Ok(ConnectionState::Closed) => return Ok(bytes.len()),
                 // No early data is offered, and there is nothing else.
-                Ok(_) => return Err(rustls::Error::HandshakeNotComplete.into()),
+                Ok(_) => return Err(TlsError::NotOpen),
                 Err(error) => {
-                    // The alert about it comes next, and then the same error again.
-                    if let Some(first) = failure {
-                        return Err(TlsError::Rustls(first));
+                    // The alert about it comes with the next call, and rustls must not be asked
+                    // again after that: it would judge the same bytes a second time.
+                    let UnbufferedStatus { state, .. } =
+                        self.connection.process_tls_records(&mut bytes[done..]);
+                    if let Ok(ConnectionState::EncodeTlsData(data)) = state {
+                        encode(data, &mut self.pending)?;
                     }
-                    failure = Some(error);
+                    return Err(error.into());
                 }
             }
             done += discard;
