@@ -32,7 +32,7 @@ use std::str::FromStr;
 use connect::Target;
 use fanout::{Load, Watch};
 use generator::Wait;
-use peer::{Manner, Peer, Running};
+use peer::{Peer, Running};
 use report::Json;
 use table::{FULL_ROWS, Plan, ROWS, Row};
 
@@ -42,7 +42,7 @@ damso-bench: broadcast over WebSocket, measured from the outside; every delivery
 damso-bench [table]            all servers, interleaved, as one markdown table
     --rounds N                 3
     --seconds S                3, for each run, after --warm-up S (1)
-    --only NAME,NAME           of damso, damso-data, damso-v1, bun, floor, floor-uring and those of --peer
+    --only NAME,NAME           of the names below and those of --peer
     --peer 'NAME=COMMAND'      one more server; {port} becomes a free port; may be repeated
     --damso FILE               the damso to measure (else DAMSO_BIN, else the one built beside this)
     --row SUBS,BYTES,INFLIGHT  instead of the usual rows; may be repeated
@@ -70,8 +70,10 @@ damso-bench floor              a bare broadcast server: on epoll
     --listen ADDR:PORT         127.0.0.1:0
     --lose-every N             of N buffers, one isn't sent to one subscriber: shows that the check finds it
 
-TARGET is ws://HOST:PORT/PATH, HOST:PORT (path /ws), or the name of a server to start: damso (its log in
-memory), damso-data (on disk), damso-v1 (on disk, over damso.v1), bun, floor, floor-uring.
+TARGET is ws://HOST:PORT/PATH, HOST:PORT (path /ws), or the name of a server to start: damso (--engine event, its
+log in memory), damso-uring, damso-auto (the other engines), damso-data (log on disk), damso-v1 (on disk, over
+damso.v1), damso-v1-memory; bun, socketify, ws, tokio-tungstenite, axum, fastwebsockets, tokio-websockets, websockets;
+floor, floor-uring.
     --header 'Name: value'     in the opening handshake; may be repeated
     --cores SERVER,GENERATOR   the cores to pin to; none: nothing is pinned. Default for servers started here: the first two.
     --wait spin|block          how to wait for the server; block when the generator's core is shared
@@ -163,18 +165,19 @@ fn table(mut arguments: Arguments) -> Clean {
 
     connect::raise_descriptor_limit();
     let mut peers = Vec::new();
-    let mut absent = Vec::new();
-    for name in NAMED.into_iter().filter(|name| wanted(name)) {
-        let found = match name {
-            "damso" => Peer::damso_as(damso.as_deref(), Manner::Memory),
-            "damso-data" => Peer::damso_as(damso.as_deref(), Manner::Data),
-            "damso-v1" => Peer::damso_as(damso.as_deref(), Manner::V1),
-            _ => named(name),
-        };
-        match found {
-            Ok(peer) => peers.push(peer),
-            Err(why) => absent.push((name.to_owned(), why)),
+    let mut missing = Vec::new();
+    for name in only.as_deref().unwrap_or(&peer::USUAL) {
+        if customs.iter().any(|custom| custom.split('=').next() == Some(name)) {
+            continue;
         }
+        match peer::find(name, damso.as_deref()) {
+            Ok(peer) => peers.push(peer),
+            Err(why) => missing.push(format!("{name} is missing: {why}")),
+        }
+    }
+    if !missing.is_empty() {
+        missing.push("what isn't to be measured is left out by --only".into());
+        return Err(Failure::Run(missing.join("\n")));
     }
     for definition in &customs {
         let peer = Peer::custom(definition).map_err(Failure::Usage)?;
@@ -182,14 +185,11 @@ fn table(mut arguments: Arguments) -> Clean {
             peers.push(peer);
         }
     }
-    for (name, why) in &absent {
-        eprintln!("{name} is missing: {why}");
-    }
     if peers.is_empty() {
         return Err(Failure::Run("no server to measure".into()));
     }
     pin_generator(cores)?;
-    let plan = Plan { rows, peers, absent, rounds, load, cores, others_share_max: 0.05, repeats };
+    let plan = Plan { rows, peers, rounds, load, cores, others_share_max: 0.05, repeats };
     let table = plan.measure();
     print!("{}", table.markdown());
     if let Some(file) = json {
@@ -291,23 +291,8 @@ fn floor(mut arguments: Arguments) -> Clean {
     Ok(true)
 }
 
-fn named(name: &str) -> Result<Peer, String> {
-    match name {
-        "damso" => Peer::damso(None),
-        "damso-data" => Peer::damso_as(None, Manner::Data),
-        "damso-v1" => Peer::damso_as(None, Manner::V1),
-        "bun" => Peer::bun(),
-        "floor-uring" => Peer::floor_uring(),
-        _ => Peer::floor(),
-    }
-}
-
-/// The servers that this program can start: damso with its log in memory, with it on disk, and that
-/// over damso.v1; and its peers.
-const NAMED: [&str; 6] = ["damso", "damso-data", "damso-v1", "bun", "floor", "floor-uring"];
-
 fn is_named(target: &str) -> bool {
-    NAMED.contains(&target)
+    peer::NAMES.contains(&target)
 }
 
 /// The target, and the server behind it when it had to be started.
@@ -316,14 +301,15 @@ fn reach(
     headers: Vec<String>,
     cores: Option<[usize; 2]>,
 ) -> Result<(Target, Option<Running>), Failure> {
+    let mut is_v1 = false;
     let running = if is_named(target) {
-        let peer = named(target).map_err(Failure::Run)?;
+        let peer = peer::find(target, None).map_err(Failure::Run)?;
+        is_v1 = peer.is_v1;
         Some(peer.start(cores.map(|[server, _]| server)).map_err(Failure::Run)?)
     } else {
         None
     };
     let address = running.as_ref().map_or(target, |running| &running.address);
-    let is_v1 = target == "damso-v1";
     let target = Target::parse(address).map_err(Failure::Usage)?;
     let target = Target { headers, is_v1, ..target };
     Ok((target, running))

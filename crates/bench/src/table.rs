@@ -47,8 +47,6 @@ impl Row {
 pub struct Plan {
     pub rows: Vec<Row>,
     pub peers: Vec<Peer>,
-    /// Servers that should have been there, and why they aren't.
-    pub absent: Vec<(String, String)>,
     pub rounds: usize,
     /// Subscribers, bytes and in flight come from the rows.
     pub load: Load,
@@ -235,9 +233,6 @@ impl Table {
         for peer in &self.plan.peers {
             let _ = writeln!(out, "- {} {}: `{}`", peer.name, peer.version, peer.shown);
         }
-        for (name, why) in &self.plan.absent {
-            let _ = writeln!(out, "- {name} is missing: {why}");
-        }
         for row in &self.plan.rows {
             let _ = writeln!(out, "- {}: `{}`", row.title(), self.command(row));
         }
@@ -261,12 +256,6 @@ impl Table {
                     json.key("name").text(&peer.name);
                     json.key("version").text(&peer.version);
                     json.key("command").text(&peer.shown);
-                });
-            });
-            json.key("absent").list(&self.plan.absent, |json, (name, why)| {
-                json.object(|json| {
-                    json.key("name").text(name);
-                    json.key("why").text(why);
                 });
             });
             json.key("rows").list(self.plan.rows.iter().zip(&self.cells), |json, (row, cells)| {

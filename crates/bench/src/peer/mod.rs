@@ -1,5 +1,8 @@
 //! The servers that are measured: how each is found, started, pinned and stopped.
 
+mod catalogue;
+mod install;
+
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
@@ -15,9 +18,8 @@ use rustix::process::{Pid, Signal};
 use crate::server::Folder;
 use crate::usage;
 
-/// The version the figures are compared with.
-pub const BUN_VERSION: &str = "1.4.5";
-const BUN_SERVER: &str = include_str!("../peers/bun.js");
+pub use catalogue::{NAMES, USUAL, find};
+
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const STOPPED_WITHIN: Duration = Duration::from_secs(2);
 /// For a server that has something to finish.
@@ -37,40 +39,7 @@ pub struct Peer {
     pub is_v1: bool,
 }
 
-/// How damso is measured in the table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Manner {
-    /// Plain text, the log in memory.
-    Memory,
-    /// Plain text, the log on disk.
-    Data,
-    /// damso.v1, the log on disk.
-    V1,
-}
-
 impl Peer {
-    /// The bare epoll loop of this program.
-    pub fn floor() -> Result<Self, String> {
-        let arguments = "floor --listen 127.0.0.1:0";
-        Ok(Self {
-            name: "floor".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            program: std::env::current_exe().map_err(|error| error.to_string())?,
-            arguments: arguments.split(' ').map(String::from).collect(),
-            shown: format!("damso-bench {arguments}"),
-            is_v1: false,
-        })
-    }
-
-    /// The bare io_uring loop of this program.
-    pub fn floor_uring() -> Result<Self, String> {
-        let mut floor = Self::floor()?;
-        floor.name = "floor-uring".into();
-        floor.arguments.push("--uring".into());
-        floor.shown.push_str(" --uring");
-        Ok(floor)
-    }
-
     /// `given`, else `DAMSO_BIN`, else the one that was built beside this program, else the workspace's release.
     pub fn damso(given: Option<&str>) -> Result<Self, String> {
         let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("damso")));
@@ -84,33 +53,16 @@ impl Peer {
                 .find(|path| path.is_file())
                 .ok_or("not built: cargo build --release, or name it by --damso or DAMSO_BIN")?,
         };
-        let arguments = "serve --memory --listen 127.0.0.1:0 --no-console --engine event \
-            --set limits.send_per_second=0 --set limits.commands_per_second=0 --set limits.guests_per_address=0";
+        let (version, program) = (version(&program), program);
+        let arguments = catalogue::damso_words("--memory", "event");
         Ok(Self {
             name: "damso".into(),
-            version: version(&program),
+            version,
             program,
-            arguments: arguments.split_whitespace().map(String::from).collect(),
-            shown: format!("damso {}", arguments.split_whitespace().collect::<Vec<_>>().join(" ")),
+            shown: format!("damso {}", arguments.join(" ")),
+            arguments,
             is_v1: false,
         })
-    }
-
-    /// damso in one of the ways in which the table has it.
-    pub fn damso_as(given: Option<&str>, manner: Manner) -> Result<Self, String> {
-        let memory = Self::damso(given)?;
-        let name = match manner {
-            Manner::Memory => return Ok(memory),
-            Manner::Data => "damso-data",
-            Manner::V1 => "damso-v1",
-        };
-        let words = memory.arguments.iter().flat_map(|word| match word.as_str() {
-            "--memory" => vec!["--data".into(), "{data}".into()],
-            word => vec![word.to_owned()],
-        });
-        let on_disk = memory.with(words.collect());
-        let shown = on_disk.shown.replace("{data}", "FOLDER");
-        Ok(Self { name: name.into(), shown, is_v1: manner == Manner::V1, ..on_disk })
     }
 
     /// The same program with other words behind it.
@@ -122,27 +74,6 @@ impl Peer {
     /// The program, to be given words of its own.
     pub fn command(&self) -> Command {
         Command::new(&self.program)
-    }
-
-    /// `BUN_BIN`, else the pinned version from npm, installed under target/tools/bun the first time.
-    pub fn bun() -> Result<Self, String> {
-        let tools = workspace().join("target/tools/bun");
-        let program = match std::env::var_os("BUN_BIN") {
-            Some(path) => PathBuf::from(path),
-            None => installed_bun(&tools)?,
-        };
-        let script = tools.join("server.js");
-        std::fs::create_dir_all(&tools)
-            .and_then(|()| std::fs::write(&script, BUN_SERVER))
-            .map_err(|error| format!("{}: {error}", script.display()))?;
-        Ok(Self {
-            name: "bun".into(),
-            version: version(&program),
-            program,
-            arguments: vec!["run".into(), script.to_string_lossy().into_owned()],
-            shown: "bun run crates/bench/peers/bun.js".into(),
-            is_v1: false,
-        })
     }
 
     /// Any server: `name=command with {port}`. Without `{port}` the command has to print its http:// or ws:// address.
@@ -351,38 +282,6 @@ fn version(program: &Path) -> String {
     let line = text.lines().next().unwrap_or_default();
     // `damso 0.1.0` or `1.4.5`
     read.and_then(|_| line.split(' ').next_back()).unwrap_or_default().to_owned()
-}
-
-fn installed_bun(tools: &Path) -> Result<PathBuf, String> {
-    #[cfg(target_arch = "x86_64")]
-    let package =
-        if is_x86_feature_detected!("avx2") { "bun-linux-x64" } else { "bun-linux-x64-baseline" };
-    #[cfg(not(target_arch = "x86_64"))]
-    let package = "bun-linux-aarch64";
-    let program = tools.join("node_modules/@oven").join(package).join("bin/bun");
-    if program.is_file() && version(&program) == BUN_VERSION {
-        return Ok(program);
-    }
-    eprintln!("installing Bun {BUN_VERSION} under target/tools/bun");
-    std::fs::create_dir_all(tools).map_err(|error| format!("{}: {error}", tools.display()))?;
-    let output = Command::new("npm")
-        .args([
-            "install",
-            "--no-save",
-            "--no-package-lock",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-        ])
-        .arg("--prefix")
-        .arg(tools)
-        .arg(format!("@oven/{package}@{BUN_VERSION}"))
-        .output()
-        .map_err(|error| format!("npm: {error}"))?;
-    if !output.status.success() || !program.is_file() {
-        return Err(format!("npm install: {}", String::from_utf8_lossy(&output.stderr).trim()));
-    }
-    Ok(program)
 }
 
 /// The folder above that holds this crate; the current one when this runs elsewhere.
