@@ -7,11 +7,16 @@
 
 use std::fmt;
 
+use flate2::{Decompress, FlushDecompress};
+
+use crate::generator::Histogram;
 use crate::text::{Found, Text};
 use crate::wire::{self, Header};
 
 /// What a server may put around the text of a message: prefix, suffix, frame header.
-const WRAPPING_BYTES_MAX: usize = 4096;
+const WRAPPING_BYTES_MAX: usize = 1024;
+/// Of what it says by itself, beyond that.
+const NOTICE_BYTES_MAX: usize = 64 * 1024;
 
 /// Input: [`sent`](Self::sent), [`receive`](Self::receive), [`gone`](Self::gone). After `receive`, drain
 /// [`next_complete`](Self::next_complete) and send what stands in [`replies`](Self::replies).
@@ -29,7 +34,42 @@ pub struct Audience {
     faults: Faults,
     /// Bytes to write to the receiver that was last given bytes: answers to its pings.
     pub replies: Vec<u8>,
+    /// How long each delivery took, when that is asked for: up to `now_ns`, which is to be kept then.
+    pub each: Option<Histogram>,
+    pub now_ns: u64,
+    /// Where permessage-deflate was agreed.
+    pub inflate: Option<Inflate>,
     scratch: Vec<u8>,
+}
+
+/// Reads what was deflated message by message, without a context that lasts.
+pub struct Inflate {
+    stream: Decompress,
+    text: Vec<u8>,
+}
+
+impl Default for Inflate {
+    fn default() -> Self {
+        Self { stream: Decompress::new(false), text: Vec::new() }
+    }
+}
+
+impl Inflate {
+    /// The message of a payload; `None` when it is none.
+    pub fn read(&mut self, payload: &[u8]) -> Option<&[u8]> {
+        self.stream.reset(false);
+        self.text.clear();
+        self.text.reserve(NOTICE_BYTES_MAX);
+        // RFC 7692, section 7.2.2: the tail that the sender left out.
+        for part in [payload, &[0, 0, 0xFF, 0xFF]] {
+            let before = self.stream.total_in();
+            self.stream.decompress_vec(part, &mut self.text, FlushDecompress::Sync).ok()?;
+            if self.stream.total_in() - before != part.len() as u64 {
+                return None;
+            }
+        }
+        Some(&self.text)
+    }
 }
 
 struct Publisher {
@@ -78,6 +118,9 @@ impl Audience {
             delivered: 0,
             faults: Faults::default(),
             replies: Vec::new(),
+            each: None,
+            now_ns: 0,
+            inflate: None,
             scratch: Vec::new(),
         }
     }
@@ -92,8 +135,14 @@ impl Audience {
     }
 
     /// How many messages all receivers have.
+    #[cfg(test)]
     pub fn complete(&self) -> u64 {
         self.low
+    }
+
+    /// How many may be outstanding: [`sent`](Self::sent) isn't to be called with as many.
+    pub fn outstanding_max(&self) -> u64 {
+        self.waiting.len() as u64 - 2
     }
 
     pub fn outstanding(&self) -> u64 {
@@ -172,13 +221,16 @@ impl Audience {
         if self.low == self.reference.head || self.waiting_for_oldest() != 0 {
             return None;
         }
-        let Entry { publisher, counter } = self.reference.entries[self.slot(self.low)];
+        let (publisher, sent_at_ns) = self.origin(self.low);
         self.low += 1;
+        Some(Complete { publisher, sent_at_ns })
+    }
+
+    /// Who sent a message of the reference, and when.
+    fn origin(&self, message: u64) -> (u8, u64) {
+        let Entry { publisher, counter } = self.reference.entries[self.slot(message)];
         let slot = self.slot(counter);
-        Some(Complete {
-            publisher,
-            sent_at_ns: self.publishers[usize::from(publisher)].sent_at_ns[slot],
-        })
+        (publisher, self.publishers[usize::from(publisher)].sent_at_ns[slot])
     }
 
     fn slot(&self, message: u64) -> usize {
@@ -193,6 +245,12 @@ impl Audience {
             self.waiting[before as usize & mask] -= 1;
             self.waiting[next as usize & mask] += 1;
             self.delivered += next - before - missing;
+            if let Some(mut each) = self.each.take() {
+                for message in before + missing..next {
+                    each.record(self.now_ns.saturating_sub(self.origin(message).1));
+                }
+                self.each = Some(each);
+            }
         }
     }
 
@@ -211,7 +269,7 @@ impl Audience {
         }
         let mut result = Ok(());
         while let Some(header) = Header::parse(rest) {
-            if header.frame_bytes() > self.text.bytes() + WRAPPING_BYTES_MAX {
+            if header.frame_bytes() > self.text.bytes() + NOTICE_BYTES_MAX {
                 result = Err(Closed(format!("a frame of {} bytes", header.frame_bytes())));
                 break;
             }
@@ -246,15 +304,34 @@ impl Audience {
                 )));
             }
             _ if matches!(header.first, 0x81 | 0x82) => self.message(who, frame, payload),
+            _ if header.first == 0xC1 && self.inflate.is_some() => {
+                self.deflated(who, frame, payload)
+            }
             _ => return Err(Closed(format!("a frame that begins with {:#04x}", header.first))),
         }
         Ok(())
+    }
+
+    fn deflated(&mut self, who: usize, frame: &[u8], payload: &[u8]) {
+        let next = self.receivers[who].next;
+        if self.reference.is(next, frame) {
+            return self.pass(who, next + 1, 0);
+        }
+        let Some(mut inflate) = self.inflate.take() else { return };
+        match inflate.read(payload) {
+            Some(text) => self.message(who, frame, text),
+            None => self.faults.damaged(|| format!("receiver {who}: what can't be inflated")),
+        }
+        self.inflate = Some(inflate);
     }
 
     fn message(&mut self, who: usize, frame: &[u8], payload: &[u8]) {
         let next = self.receivers[who].next;
         if self.reference.is(next, frame) {
             return self.pass(who, next + 1, 0);
+        }
+        if frame.len() > self.text.bytes() + WRAPPING_BYTES_MAX {
+            return self.faults.stray(&self.text, payload);
         }
         let Found::Message { publisher, counter } = self.text.find(payload) else {
             return self.faults.stray(&self.text, payload);
@@ -400,6 +477,20 @@ pub struct Faults {
 }
 
 impl Faults {
+    pub fn add(&mut self, other: &Self) {
+        self.missing += other.missing;
+        self.repeated += other.repeated;
+        self.damaged += other.damaged;
+        self.lost += other.lost;
+        self.notices += other.notices;
+        if self.first.is_none() {
+            self.first.clone_from(&other.first);
+        }
+        if !other.last_notice.is_empty() {
+            self.last_notice.clone_from(&other.last_notice);
+        }
+    }
+
     pub fn count(&self) -> u64 {
         self.missing + self.repeated + self.damaged + self.lost
     }
@@ -539,6 +630,35 @@ mod tests {
             [&all, &[changed, frame(0, 0)], &all],
             "missing 0 repeated 0 damaged 1 notices 0",
         );
+    }
+
+    #[test]
+    fn deflated_messages_are_read_and_compared() {
+        let deflated = |counter, level| {
+            let plain = frame(0, counter);
+            let mut stream = flate2::Compress::new(flate2::Compression::new(level), false);
+            let mut out = Vec::with_capacity(1024);
+            let text = &plain[Header::parse(&plain).unwrap().payload()];
+            stream.compress_vec(text, &mut out, flate2::FlushCompress::Sync).unwrap();
+            out.truncate(out.len() - 4);
+            let mut framed = framed(wire::TEXT, &out);
+            framed[0] = 0xC1;
+            framed
+        };
+        let mut audience = audience(&[0, 0]);
+        audience.inflate = Some(Inflate::default());
+        (audience.each, audience.now_ns) = (Some(Histogram::default()), 5);
+        // The third gets other bytes of the same content.
+        for (who, level) in [6, 6, 1].into_iter().enumerate() {
+            let stream = [deflated(0, level), deflated(1, level)].concat();
+            audience.receive(who, &stream).unwrap();
+        }
+        assert_eq!((audience.delivered(), audience.faults().count()), (6, 0));
+        assert_eq!(audience.each.as_ref().unwrap().quantile(0.01), 5);
+        let mut broken = deflated(0, 6);
+        broken[5] ^= 0x10;
+        audience.receive(0, &broken).unwrap();
+        assert_eq!(audience.faults().count(), 1, "{}", audience.faults());
     }
 
     #[test]

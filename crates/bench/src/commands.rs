@@ -1,7 +1,11 @@
 //! The commands that need damso's own crates: they test what it keeps, and measure what that costs.
 
 use crate::chaos::{self, Plan};
-use crate::{Arguments, Clean, Failure, connect, durable, history, random, resume, search};
+use crate::loads::{self, Common, Rooms};
+use crate::{
+    Arguments, Clean, Failure, compare, connect, durable, first_two_cores, history, pin_generator,
+    random, resume, search, storm,
+};
 use std::time::Duration;
 
 pub const HELP: &str = "
@@ -34,7 +38,98 @@ damso-bench resume             one who was away, and one who doesn't read for a 
     --missed N                 20000: events that happen meanwhile
     --deaf S                   30
     --seed N
+
+damso-bench rate               messages at a rate: server CPU, and how long each delivery takes
+    --per-second N             50, 300 and 1000; may be repeated
+    --subscribers N            1000
+damso-bench rooms              many rooms at once, and a small one beside a hot one
+    --few ROOMS,SUBS           16,1000: with one publisher each, beside one room with all publishers
+    --many ROOMS,SUBS          1000,10: each with one message in flight
+    --hot SUBS,INFLIGHT        1000,1: what the small room is beside
+damso-bench slow               a tenth of the subscribers never reads
+    --subscribers N            1000
+damso-bench deflate            subscribers who agreed to permessage-deflate, and such who didn't
+    --subscribers N            1000
+    --bytes N                  256 and 1024; may be repeated
+these four also take
+    --rounds N                 3, of --seconds S (3) each, after --warm-up S (1)
+    --only NAME,NAME           of damso, damso-uring, damso-v1-memory, bun, bun-json
+    --faulty                   Bun loses and doubles some messages: shows that the check finds it
+    --damso FILE, --cores SERVER,GENERATOR, --wait spin|block
+
+damso-bench storm              members who were away come back all at once, beside some who stayed
+    --clients N                15000, who missed --missed N (50) messages
+    --bystanders N             100
+    --rounds N                 3
+    --damso FILE, --cores SERVER,GENERATOR
+
+damso-bench half               durable messages at half the rate of the closed loop: how long an ack takes
+    --senders N                1000
+    --rounds N, --seconds S, --engine NAME, --damso FILE, --folder DIR as for store
 ";
+
+/// The loads beside the table's.
+pub fn loads(mut arguments: Arguments) -> Clean {
+    let command = arguments.command.clone();
+    let cores = arguments.cores()?.unwrap_or_else(first_two_cores);
+    let only: Option<String> = arguments.one("--only")?;
+    let common = Common {
+        plan: compare::Plan { rounds: arguments.one("--rounds")?.unwrap_or(3), cores },
+        seconds: arguments.one("--seconds")?.unwrap_or(3.0),
+        warm_up_seconds: arguments.one("--warm-up")?.unwrap_or(1.0),
+        wait: arguments.wait(cores)?,
+        damso: arguments.one("--damso")?,
+        faulty: arguments.flag("--faulty"),
+        only: only.map_or(Vec::new(), |names| names.split(',').map(String::from).collect()),
+    };
+    connect::raise_descriptor_limit();
+    let subscribers = arguments.one("--subscribers")?.unwrap_or(1_000);
+    let mut rates: Vec<f64> = arguments.all("--per-second")?;
+    if rates.is_empty() {
+        rates = vec![50.0, 300.0, 1_000.0];
+    }
+    let mut bytes: Vec<usize> = arguments.all("--bytes")?;
+    if bytes.is_empty() {
+        bytes = vec![256, 1_024];
+    }
+    let rooms = Rooms {
+        few: pair(&mut arguments, "--few")?.unwrap_or([16, 1_000]),
+        many: pair(&mut arguments, "--many")?.unwrap_or([1_000, 10]),
+        hot: pair(&mut arguments, "--hot")?.unwrap_or([1_000, 1]),
+    };
+    arguments.done()?;
+    pin_generator(cores)?;
+    let result = match command.as_str() {
+        "rate" => loads::rate(&common, &rates, subscribers),
+        "rooms" => loads::rooms(&common, &rooms),
+        "slow" => loads::slow(&common, subscribers),
+        _ => loads::deflate(&common, subscribers, &bytes),
+    };
+    result.map_err(Failure::Run)
+}
+
+pub fn storm(mut arguments: Arguments) -> Clean {
+    let cores = arguments.cores()?.unwrap_or_else(first_two_cores);
+    let plan = storm::Plan {
+        clients: arguments.one("--clients")?.unwrap_or(15_000),
+        missed: arguments.one("--missed")?.unwrap_or(50),
+        bystanders: arguments.one("--bystanders")?.unwrap_or(100),
+        rounds: arguments.one("--rounds")?.unwrap_or(3),
+        damso: arguments.one("--damso")?,
+        cores,
+    };
+    arguments.done()?;
+    connect::raise_descriptor_limit();
+    pin_generator(cores)?;
+    storm::run(&plan).map_err(Failure::Run)
+}
+
+/// Two numbers that belong together.
+fn pair(arguments: &mut Arguments, name: &str) -> Result<Option<[usize; 2]>, Failure> {
+    let Some(text) = arguments.one::<String>(name)? else { return Ok(None) };
+    let numbers = text.split_once(',').and_then(|(a, b)| Some([a.parse().ok()?, b.parse().ok()?]));
+    numbers.map(Some).ok_or_else(|| Failure::Usage(format!("{name} {text}: expected N,N")))
+}
 
 pub fn chaos(mut arguments: Arguments) -> Clean {
     let senders = arguments.one("--senders")?.unwrap_or(200);
@@ -61,9 +156,10 @@ pub fn chaos(mut arguments: Arguments) -> Clean {
 }
 
 pub fn store(mut arguments: Arguments) -> Clean {
+    let is_half = arguments.command == "half";
     let mut senders: Vec<usize> = arguments.all("--senders")?;
     if senders.is_empty() {
-        senders = vec![1, 10, 100, 1_000];
+        senders = if is_half { vec![1_000] } else { vec![1, 10, 100, 1_000] };
     }
     let plan = durable::Plan {
         rounds: arguments.one("--rounds")?.unwrap_or(5),
@@ -75,7 +171,8 @@ pub fn store(mut arguments: Arguments) -> Clean {
     };
     arguments.done()?;
     connect::raise_descriptor_limit();
-    durable::run(&plan).map_err(Failure::Run)
+    let peers: &[durable::Peer] = if is_half { &durable::HALF } else { &durable::PEERS };
+    durable::run(&plan, peers).map_err(Failure::Run)
 }
 
 pub fn history(mut arguments: Arguments) -> Clean {

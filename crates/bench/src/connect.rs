@@ -26,7 +26,13 @@ pub struct Target {
     pub headers: Vec<String>,
     /// It speaks damso.v1: each connection is to say hello and open the lobby.
     pub is_v1: bool,
+    /// permessage-deflate is to be agreed, each message for itself.
+    pub deflate: bool,
 }
+
+/// What is offered: with a context that lasts no two subscribers would get the same bytes.
+const DEFLATE_OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; \
+    server_no_context_takeover; client_no_context_takeover\r\n";
 
 impl Target {
     /// `ws://host:port/path`, `host:port/path` or `host:port`; the path is `/ws` when there is none.
@@ -54,14 +60,40 @@ impl Target {
             path: path.to_owned(),
             headers: Vec::new(),
             is_v1: false,
+            deflate: false,
         })
     }
 
-    fn request(&self, key: &str) -> Vec<u8> {
+    /// The same, in a room of a server that takes its name in the query.
+    pub fn in_room(&self, room: &str) -> Self {
+        Self { path: format!("{}?room={room}", self.path), ..self.clone() }
+    }
+
+    /// Whether messages go to it as those of damso.v1 do; under `/json` a peer speaks it without its greeting.
+    pub fn speaks_json(&self) -> bool {
+        self.is_v1 || self.path.starts_with("/json")
+    }
+
+    /// Whether what the server answered is what was asked for.
+    fn agreed(&self, extensions: Option<&str>) -> bool {
+        match extensions {
+            None => !self.deflate,
+            Some(text) => {
+                self.deflate
+                    && text.starts_with("permessage-deflate")
+                    && text.contains("server_no_context_takeover")
+            }
+        }
+    }
+
+    pub fn request(&self, key: &str) -> Vec<u8> {
         let Self { host, path, headers, .. } = self;
         let mut more: String = headers.iter().map(|field| format!("{field}\r\n")).collect();
         if self.is_v1 {
             more.push_str("Sec-WebSocket-Protocol: damso.v1\r\n");
+        }
+        if self.deflate {
+            more.push_str(DEFLATE_OFFER);
         }
         format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -136,7 +168,7 @@ pub fn open(target: &Target, count: usize) -> Result<Vec<Open>, String> {
                 let text = String::from_utf8_lossy(head);
                 let accepted = text.starts_with("HTTP/1.1 101 ")
                     && wire::field(&text, "sec-websocket-accept") == Some(&accept)
-                    && wire::field(&text, "sec-websocket-extensions").is_none();
+                    && target.agreed(wire::field(&text, "sec-websocket-extensions"));
                 if !accepted {
                     let body = String::from_utf8_lossy(&rest);
                     return Err(refused(format!("{} {}", text.trim_end(), body.trim_end())));
@@ -192,18 +224,19 @@ pub fn raise_descriptor_limit() {
 }
 
 /// One address has some 28,000 ports; a loopback target can be reached from 16 million addresses.
-struct Sources {
+pub struct Sources {
     target: SocketAddr,
     /// 127.0.0.n; 0: the kernel chooses.
     last_byte: u8,
 }
 
 impl Sources {
-    fn new(target: SocketAddr) -> Self {
+    pub fn new(target: SocketAddr) -> Self {
         Self { target, last_byte: 0 }
     }
 
-    fn connect(&mut self) -> Result<OwnedFd, Errno> {
+    /// A socket that is connecting.
+    pub fn connect(&mut self) -> Result<OwnedFd, Errno> {
         loop {
             let family =
                 if self.target.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };

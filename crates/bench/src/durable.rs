@@ -29,12 +29,18 @@ pub const GOAL: f64 = 0.6;
 const GOAL_SENDERS: usize = 100;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Peer {
+pub enum Peer {
     Bare(Rooms),
     Server(Rooms),
+    /// At half the rate that it had before in this measurement.
+    Half(Rooms),
 }
 
-const PEERS: [Peer; 4] = [
+/// Whether it keeps up with the disk, and how long an ack takes when it is half busy.
+pub const HALF: [Peer; 3] =
+    [Peer::Bare(Rooms::Own), Peer::Server(Rooms::Own), Peer::Half(Rooms::Own)];
+
+pub const PEERS: [Peer; 4] = [
     Peer::Bare(Rooms::Own),
     Peer::Server(Rooms::Own),
     Peer::Bare(Rooms::One),
@@ -44,15 +50,16 @@ const PEERS: [Peer; 4] = [
 impl Peer {
     fn name(self) -> &'static str {
         match self {
-            Self::Bare(Rooms::Own) => "bare loop, own rooms",
-            Self::Server(Rooms::Own) => "damso, own rooms",
             Self::Bare(Rooms::One) => "bare loop, one room",
             Self::Server(Rooms::One) => "damso, one room",
+            Self::Bare(_) => "bare loop, own rooms",
+            Self::Server(_) => "damso, own rooms",
+            Self::Half(_) => "damso, own rooms, at half that rate",
         }
     }
 
     fn base(self) -> Self {
-        let (Self::Bare(rooms) | Self::Server(rooms)) = self;
+        let (Self::Bare(rooms) | Self::Server(rooms) | Self::Half(rooms)) = self;
         Self::Bare(rooms)
     }
 }
@@ -108,24 +115,29 @@ impl Busy {
 }
 
 /// Prints the table. Whether the goal was reached.
-pub fn run(plan: &Plan) -> Result<bool, String> {
+pub fn run(plan: &Plan, peers: &[Peer]) -> Result<bool, String> {
     let folder = match &plan.folder {
         Some(path) => Folder::within(path, "store")?,
         None => Folder::new("store")?,
     };
     let mut random = Random::new(crate::random::seed());
     // By senders, then by peer.
-    let mut runs = vec![vec![Vec::new(); PEERS.len()]; plan.senders.len()];
+    let mut runs: Vec<Vec<Vec<Run>>> = vec![vec![Vec::new(); peers.len()]; plan.senders.len()];
     for round in 0..plan.rounds {
         for (at, senders) in plan.senders.iter().enumerate() {
-            for turn in 0..PEERS.len() {
-                let which = (turn + round) % PEERS.len();
-                let run = once(plan, PEERS[which], *senders, &folder, &mut random)?;
+            for turn in 0..peers.len() {
+                // Half a rate needs one to halve.
+                let has_half = matches!(peers.last(), Some(Peer::Half(_)));
+                let which = if has_half { turn } else { (turn + round) % peers.len() };
+                let peer = peers[which];
+                let half = matches!(peer, Peer::Half(_))
+                    .then(|| middle(&runs[at][which - 1], |run| run.rate) / 2.0);
+                let run = once(plan, peer, *senders, half, &folder, &mut random)?;
                 eprintln!(
                     "round {} of {}, {senders} senders, {}: {:.0} acked/s, {:.2}, {:.2} ms, {:.1} µs {}others {:.0} %",
                     round + 1,
                     plan.rounds,
-                    PEERS[which].name(),
+                    peer.name(),
                     run.rate,
                     run.p50_ms,
                     run.p99_ms,
@@ -137,17 +149,18 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
             }
         }
     }
-    print!("{}", table(plan, &runs));
+    print!("{}", table(plan, peers, &runs));
     let goal = plan.senders.iter().position(|senders| *senders == GOAL_SENDERS);
     let Some(at) = goal else { return Ok(true) };
-    let reached = PEERS.iter().enumerate().filter(|(_, peer)| matches!(peer, Peer::Server(_)));
-    Ok(reached.map(|(which, _)| ratio(&runs[at], which)).all(|ratio| ratio >= GOAL))
+    let reached = peers.iter().enumerate().filter(|(_, peer)| matches!(peer, Peer::Server(_)));
+    Ok(reached.map(|(which, _)| ratio(peers, &runs[at], which)).all(|ratio| ratio >= GOAL))
 }
 
 fn once(
     plan: &Plan,
     peer: Peer,
     senders: usize,
+    per_second: Option<f64>,
     folder: &Folder,
     random: &mut Random,
 ) -> Result<Run, String> {
@@ -159,7 +172,7 @@ fn once(
             let rate = bare::run(folder.path(), senders, count, WARM_UP, time)?;
             return Ok(Run::new(&rate, 0.0, String::new(), busy.others(0.0)?));
         }
-        Peer::Server(rooms) => rooms,
+        Peer::Server(rooms) | Peer::Half(rooms) => rooms,
     };
     let data = folder.path().join("data");
     let _ = std::fs::remove_dir_all(&data);
@@ -168,7 +181,7 @@ fn once(
     let mut loaded = Senders::open(server.address, senders, rooms, "bench")?;
     let pid = [running.process()];
     let (before, busy) = (ProcessCpu::read(&pid)?, Busy::read()?);
-    let rate = loaded.talk(WARM_UP, time)?;
+    let rate = loaded.talk(WARM_UP, time, per_second)?;
     let used = ProcessCpu::read(&pid)?.since(&before);
     let others = busy.others(used.total_us)?;
     // The warm-up's too, which is as many as the time is long.
@@ -189,13 +202,13 @@ fn middle(runs: &[Run], figure: impl Fn(&Run) -> f64) -> f64 {
 }
 
 /// To the bare loop of the same round.
-fn ratio(runs: &[Vec<Run>], which: usize) -> f64 {
-    let base = PEERS.iter().position(|peer| *peer == PEERS[which].base()).unwrap_or(which);
+fn ratio(peers: &[Peer], runs: &[Vec<Run>], which: usize) -> f64 {
+    let base = peers.iter().position(|peer| *peer == peers[which].base()).unwrap_or(which);
     let pairs = runs[which].iter().zip(&runs[base]);
     median(pairs.map(|(run, base)| run.rate / base.rate).collect())
 }
 
-fn table(plan: &Plan, runs: &[Vec<Vec<Run>>]) -> String {
+fn table(plan: &Plan, peers: &[Peer], runs: &[Vec<Vec<Run>>]) -> String {
     let Machine { cpu, cores, kernel, .. } = Machine::read();
     let mut out = format!(
         "{cpu}, {cores} cores, Linux {kernel}; server (`--engine {}`), generator and disk share them; \
@@ -205,11 +218,11 @@ fn table(plan: &Plan, runs: &[Vec<Vec<Run>>]) -> String {
         plan.engine, plan.rounds, plan.seconds
     );
     for (senders, runs) in plan.senders.iter().zip(runs) {
-        for (which, peer) in PEERS.iter().enumerate() {
+        for (which, peer) in peers.iter().enumerate() {
             let of = &runs[which];
             let cpu = match peer {
                 Peer::Bare(_) => "–".into(),
-                Peer::Server(_) => format!("{} µs", significant(middle(of, |run| run.cpu))),
+                _ => format!("{} µs", significant(middle(of, |run| run.cpu))),
             };
             let _ = writeln!(
                 out,
@@ -220,7 +233,7 @@ fn table(plan: &Plan, runs: &[Vec<Vec<Run>>]) -> String {
                 significant(middle(of, |run| run.p50_ms)),
                 significant(middle(of, |run| run.p99_ms)),
                 100.0 * middle(of, |run| run.others),
-                ratio(runs, which),
+                ratio(peers, runs, which),
             );
         }
     }

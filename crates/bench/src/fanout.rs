@@ -1,13 +1,13 @@
-//! One measurement: messages to all subscribers of a server, in a closed loop.
+//! One measurement: messages to all subscribers of a server, in a closed loop or at a rate.
 
 use crate::audience::Faults;
 use crate::connect::Target;
-use crate::generator::{Generator, Wait};
-use crate::text::Text;
+use crate::generator::{Generator, Seats, Wait};
 use crate::usage::{self, ProcessCpu, ProcessUsage};
 
-const STALLED_NS: u64 = 5_000_000_000;
+pub const STALLED_NS: u64 = 5_000_000_000;
 
+/// Numbers of subscribers, publishers and messages in flight are those of each room.
 #[derive(Clone, Debug)]
 pub struct Load {
     pub subscribers: usize,
@@ -20,6 +20,21 @@ pub struct Load {
     pub seconds: f64,
     pub warm_up_seconds: f64,
     pub wait: Wait,
+}
+
+/// What a load has besides: by default nothing, one room in a closed loop, where everybody reads.
+#[derive(Clone, Debug, Default)]
+pub struct Shape {
+    /// Rooms made for it; 0: the one that the server has.
+    pub rooms: usize,
+    /// Messages a second, in all rooms together, instead of the closed loop.
+    pub per_second: Option<f64>,
+    /// Subscribers of each room who never read.
+    pub deaf: usize,
+    /// In a room of its own, at the same time; it isn't measured.
+    pub beside: Option<Load>,
+    /// Whether to keep how long each delivery took, at some cost to the generator. At a rate it is kept anyway.
+    pub each: bool,
 }
 
 /// What to read the CPU of.
@@ -38,6 +53,12 @@ pub struct Outcome {
     /// Of the last receiver.
     pub p50_us: f64,
     pub p99_us: f64,
+    /// Of every receiver, when that was asked for.
+    pub each_us: Option<[f64; 2]>,
+    /// On the wire, to all receivers.
+    pub received_bytes: u64,
+    /// Those who never read and whose connection the server ended.
+    pub deaf_gone: usize,
     pub server: Option<ProcessUsage>,
     pub server_resident_kib: u64,
     pub kernel_threads_us: f64,
@@ -67,51 +88,58 @@ impl Outcome {
 }
 
 pub fn run(target: &Target, load: &Load, watch: &Watch) -> Result<Outcome, String> {
-    let Load { subscribers, publishers, bytes, in_flight, wait, .. } = *load;
-    let text = Text::new(run_number(), bytes);
-    let in_flight_each = (in_flight / publishers).max(1);
-    let mut generator = Generator::connect(
-        target,
-        subscribers + publishers,
-        publishers,
-        text,
-        in_flight_each * publishers,
-        wait,
-    )?;
-    generator.settle(150, 3_000)?;
-    let greetings = generator.audience.greeted();
-    let own_messages = introduce(&mut generator, publishers)?;
+    run_shaped(target, load, &Shape::default(), watch)
+}
 
-    generator.running = true;
-    for publisher in 0..publishers {
-        generator.publish(publisher, in_flight_each);
+pub fn run_shaped(
+    target: &Target,
+    load: &Load,
+    shape: &Shape,
+    watch: &Watch,
+) -> Result<Outcome, String> {
+    let Prepared { mut generator, own_messages, greetings, in_flight_each } =
+        prepare(target, load, shape)?;
+    let mut beside = match &shape.beside {
+        Some(load) => Some(prepare(target, load, &Shape { rooms: 1, ..Shape::default() })?),
+        None => None,
+    };
+    match shape.per_second {
+        Some(per_second) => generator.start_pace(per_second),
+        None => generator.start_loop(in_flight_each),
     }
+    if let Some(Prepared { generator, in_flight_each, .. }) = &mut beside {
+        // So that the one which is measured doesn't wait for a hundred copies of this.
+        generator.events_max = 16;
+        generator.start_loop(*in_flight_each);
+    }
+    let mut beside = beside.map(|prepared| prepared.generator);
     let begun_ns = generator.now_ns;
-    serve_until(&mut generator, begun_ns + (load.warm_up_seconds * 1e9) as u64)?;
+    let end_ns = begun_ns + (load.warm_up_seconds * 1e9) as u64;
+    serve_until(&mut generator, beside.as_mut(), end_ns)?;
 
-    let before = Reading::take(&generator, watch)?;
+    let before = Reading::take(&generator, beside.as_ref(), watch)?;
+    if shape.each || shape.per_second.is_some() {
+        generator.measure_each();
+    }
     generator.measuring = true;
-    serve_until(&mut generator, before.at_ns + (load.seconds * 1e9) as u64)?;
+    let end_ns = before.at_ns + (load.seconds * 1e9) as u64;
+    serve_until(&mut generator, beside.as_mut(), end_ns)?;
     generator.measuring = false;
-    let after = Reading::take(&generator, watch)?;
+    let after = Reading::take(&generator, beside.as_ref(), watch)?;
+    let each = generator.each();
     let server_resident_kib = usage::resident_kib(&watch.processes);
 
-    // What is under way must still come, and nothing may come again.
-    generator.running = false;
-    let patience_ns = generator.now_ns + STALLED_NS;
-    while generator.audience.outstanding() > 0 {
-        generator.turn(100)?;
-        if generator.now_ns > patience_ns {
-            return Err(stalled(&generator));
-        }
+    let mut faults = drain(&mut generator)?;
+    if let Some(mut beside) = beside {
+        faults.add(&drain(&mut beside)?);
+        beside.close();
     }
-    generator.settle(100, 1_000)?;
 
     let seconds = (after.at_ns - before.at_ns) as f64 / 1e9;
     let server = (!watch.processes.is_empty()).then(|| after.server.since(&before.server));
     let mut generator_us = after.generator.since(&before.generator).total_us;
     let used_us = [server.as_ref().map_or(0.0, |usage| usage.total_us), generator_us];
-    if wait == Wait::Spin {
+    if load.wait == Wait::Spin {
         // Of the time it had the core, the part that wasn't spent asking for work.
         generator_us *= (after.generator_busy_ns - before.generator_busy_ns) as f64 / 1e9 / seconds;
     }
@@ -124,6 +152,9 @@ pub fn run(target: &Target, load: &Load, watch: &Watch) -> Result<Outcome, Strin
         messages: after.complete - before.complete,
         p50_us: generator.latency.quantile(0.50) as f64 / 1e3,
         p99_us: generator.latency.quantile(0.99) as f64 / 1e3,
+        each_us: each.map(|each| [0.5, 0.99].map(|share| each.quantile(share) as f64 / 1e3)),
+        received_bytes: after.received_bytes - before.received_bytes,
+        deaf_gone: generator.deaf_gone,
         server,
         server_resident_kib,
         kernel_threads_us: (after.kernel_threads_ticks - before.kernel_threads_ticks) as f64
@@ -132,7 +163,7 @@ pub fn run(target: &Target, load: &Load, watch: &Watch) -> Result<Outcome, Strin
         others_share,
         own_messages,
         greetings,
-        faults: generator.audience.faults().clone(),
+        faults,
     };
     generator.close();
     Ok(outcome)
@@ -145,44 +176,105 @@ pub fn run_number() -> u32 {
     now.subsec_nanos() ^ now.as_secs() as u32 ^ std::process::id() << 16
 }
 
+/// Connected, and ready to begin.
+pub struct Prepared {
+    pub generator: Generator,
+    own_messages: bool,
+    greetings: u64,
+    /// Messages in flight of each publisher.
+    in_flight_each: usize,
+}
+
+/// Connects, and finds out who gets what.
+pub fn prepare(target: &Target, load: &Load, shape: &Shape) -> Result<Prepared, String> {
+    let Load { subscribers, publishers, bytes, in_flight, wait, .. } = *load;
+    let in_flight_each = (in_flight / publishers).max(1);
+    let in_flight = match shape.per_second {
+        Some(per_second) => {
+            (per_second * STALLED_NS as f64 / 1e9) as usize / shape.rooms.max(1) + 1
+        }
+        None => in_flight_each * publishers,
+    };
+    let receivers = subscribers + publishers;
+    let seats = Seats { rooms: shape.rooms, receivers, publishers, deaf: shape.deaf };
+    let mut generator = Generator::connect(target, seats, bytes, in_flight, wait)?;
+    generator.settle(150, 3_000)?;
+    let greetings = generator.rooms().iter_mut().map(|room| room.greeted()).sum();
+    let own_messages = introduce(&mut generator, publishers)?;
+    Ok(Prepared { generator, own_messages, greetings, in_flight_each })
+}
+
+/// What is under way must still come, and nothing may come again.
+pub fn drain(generator: &mut Generator) -> Result<Faults, String> {
+    generator.stop();
+    generator.turn(0)?;
+    let patience_ns = generator.now_ns + STALLED_NS;
+    while generator.outstanding() > 0 {
+        generator.turn(100)?;
+        if generator.now_ns > patience_ns {
+            return Err(stalled(generator));
+        }
+    }
+    generator.settle(100, 1_000)?;
+    Ok(generator.faults())
+}
+
 /// Each publisher sends a first message. A publisher that doesn't get its own isn't expected to get any:
 /// whether one's own message comes back is the server's choice.
 fn introduce(generator: &mut Generator, publishers: usize) -> Result<bool, String> {
-    let receivers = generator.audience.listening();
+    let receivers = generator.listening();
+    let rooms = generator.rooms().len();
     for publisher in 0..publishers {
-        generator.publish(publisher, 1);
+        for room in 0..rooms {
+            generator.publish(room * publishers + publisher, 1);
+        }
+        generator.turn(0)?;
         let patience_ns = generator.now_ns + STALLED_NS;
         let only_publishers_wait =
-            |generator: &Generator| generator.audience.waiting_for_oldest() as usize <= publishers;
-        while generator.audience.outstanding() > 0 && !only_publishers_wait(generator) {
+            |generator: &Generator| generator.waiting_for_oldest() <= publishers * rooms;
+        while generator.outstanding() > 0 && !only_publishers_wait(generator) {
             generator.turn(100)?;
             if generator.now_ns > patience_ns {
-                let without = generator.audience.waiting_for_oldest();
-                let said = generator.audience.faults();
+                let without = generator.waiting_for_oldest();
+                let said = generator.faults();
                 return Err(format!(
                     "{without} of {receivers} connections didn't get the first message: does the server send to all? (faults: {said})"
                 ));
             }
         }
         generator.settle(100, 1_000)?;
-        if publisher == 0 && generator.is_connected(0) && !generator.audience.has_any(0) {
-            (0..publishers).for_each(|who| generator.audience.ignore(who));
+        for room in 0..rooms {
+            let is_connected = generator.is_connected(room);
+            let audience = &mut generator.rooms()[room];
+            if publisher == 0 && is_connected && !audience.has_any(0) {
+                (0..publishers).for_each(|who| audience.ignore(who));
+            }
+            while audience.next_complete().is_some() {}
         }
-        while generator.audience.next_complete().is_some() {}
     }
-    if generator.audience.outstanding() > 0 {
+    if generator.outstanding() > 0 {
         return Err(stalled(generator));
     }
-    Ok(generator.audience.is_listening(0))
+    Ok(generator.rooms()[0].is_listening(0))
 }
 
-fn serve_until(generator: &mut Generator, end_ns: u64) -> Result<(), String> {
-    let mut complete = generator.audience.complete();
+fn serve_until(
+    generator: &mut Generator,
+    mut beside: Option<&mut Generator>,
+    end_ns: u64,
+) -> Result<(), String> {
+    let mut complete = generator.complete();
     let mut progress_ns = generator.now_ns;
     while generator.now_ns < end_ns {
-        generator.turn(10)?;
-        if generator.audience.complete() != complete {
-            complete = generator.audience.complete();
+        match &mut beside {
+            Some(beside) => {
+                generator.turn(0)?;
+                beside.turn(0)?;
+            }
+            None => generator.turn(10)?,
+        }
+        if generator.complete() != complete {
+            complete = generator.complete();
             progress_ns = generator.now_ns;
         } else if generator.now_ns - progress_ns > STALLED_NS {
             return Err(stalled(generator));
@@ -192,13 +284,12 @@ fn serve_until(generator: &mut Generator, end_ns: u64) -> Result<(), String> {
 }
 
 fn stalled(generator: &Generator) -> String {
-    let audience = &generator.audience;
     format!(
-        "stalled: {} of {} connections still wait for message {} (faults: {})",
-        audience.waiting_for_oldest(),
-        audience.listening(),
-        audience.complete(),
-        audience.faults()
+        "stalled: {} of {} connections still wait for a message, after {} that all got (faults: {})",
+        generator.waiting_for_oldest(),
+        generator.listening(),
+        generator.complete(),
+        generator.faults()
     )
 }
 
@@ -206,6 +297,7 @@ struct Reading {
     at_ns: u64,
     delivered: u64,
     complete: u64,
+    received_bytes: u64,
     server: ProcessCpu,
     generator: ProcessCpu,
     generator_busy_ns: u64,
@@ -214,15 +306,20 @@ struct Reading {
 }
 
 impl Reading {
-    fn take(generator: &Generator, watch: &Watch) -> Result<Self, String> {
+    fn take(
+        generator: &Generator,
+        beside: Option<&Generator>,
+        watch: &Watch,
+    ) -> Result<Self, String> {
         let cores = watch.server_core.zip(watch.generator_core);
         Ok(Self {
             at_ns: generator.now_ns,
-            delivered: generator.audience.delivered(),
-            complete: generator.audience.complete(),
+            delivered: generator.delivered(),
+            complete: generator.complete(),
+            received_bytes: generator.received_bytes,
             server: ProcessCpu::read(&watch.processes)?,
             generator: ProcessCpu::read(&[std::process::id()])?,
-            generator_busy_ns: generator.busy_ns,
+            generator_busy_ns: generator.busy_ns + beside.map_or(0, |beside| beside.busy_ns),
             kernel_threads_ticks: usage::kernel_threads_ticks(),
             cores_busy_us: cores.map(|(server, generator)| {
                 [server, generator]

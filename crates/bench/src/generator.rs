@@ -7,8 +7,9 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
-use crate::audience::Audience;
-use crate::connect::{self, Target, failed};
+use crate::audience::{Audience, Faults, Inflate};
+use crate::connect::{self, Open, Target, failed};
+use crate::fanout::run_number;
 use crate::load::{Rooms, Senders};
 use crate::text::{MARKER_BYTES, Text};
 use crate::wire;
@@ -26,9 +27,27 @@ pub enum Wait {
     Block,
 }
 
-/// The first `publishers` connections are publishers too; all are receivers.
+/// Who is connected: in each room as many receivers, the first of which are publishers too.
+#[derive(Clone, Copy, Debug)]
+pub struct Seats {
+    /// Rooms that are made for this; 0: the one that the server has anyway.
+    pub rooms: usize,
+    pub receivers: usize,
+    pub publishers: usize,
+    /// The last receivers of each room, which never read.
+    pub deaf: usize,
+}
+
+/// Sends messages at a rate, whatever became of those before.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    interval_ns: u64,
+    /// When the next message is meant to be sent.
+    next_ns: u64,
+    publisher: usize,
+}
+
 pub struct Generator {
-    pub audience: Audience,
     pub latency: Histogram,
     /// Whether completed messages are followed by new ones.
     pub running: bool,
@@ -38,10 +57,22 @@ pub struct Generator {
     pub busy_ns: u64,
     /// Since `start`; as of the last turn of the loop.
     pub now_ns: u64,
+    /// Bytes that came.
+    pub received_bytes: u64,
+    /// Those who never read and whose connection was ended.
+    pub deaf_gone: usize,
+    /// How many sockets are read before the next look at the clock and at who is ready.
+    pub events_max: usize,
+    /// By room. Connection `n` is receiver `n % receivers` of room `n / receivers`.
+    audiences: Vec<Audience>,
+    seats: Seats,
+    pace: Option<Pace>,
+    complete: u64,
     start: Instant,
     wait: Wait,
     epoll: OwnedFd,
     sockets: Vec<Option<OwnedFd>>,
+    /// By room, then by publisher.
     outboxes: Vec<Outbox>,
     buffer: Box<[u8]>,
     events: Vec<epoll::Event>,
@@ -62,47 +93,65 @@ struct Outbox {
 }
 
 impl Generator {
+    /// `bytes`: of a message's text. `in_flight`: in each room, how many messages at most are sent and not yet with
+    /// everybody.
     pub fn connect(
         target: &Target,
-        connections: usize,
-        publishers: usize,
-        text: Text,
+        seats: Seats,
+        bytes: usize,
         in_flight: usize,
         wait: Wait,
     ) -> Result<Self, String> {
-        let opened = if target.is_v1 {
-            let senders = Senders::open(target.address, connections, Rooms::One, "subscriber")?;
-            senders.into_lobby()?
-        } else {
-            connect::open(target, connections)?
-        };
+        let run = run_number();
+        let (opened, rooms) = enter(target, seats, run)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed("epoll_create"))?;
+        let Seats { receivers, publishers, .. } = seats;
+        let (mut audiences, mut outboxes) = (Vec::new(), Vec::new());
+        for (number, room) in rooms.iter().enumerate() {
+            let text = || match seats.rooms {
+                0 => Text::new(run, bytes),
+                _ => Text::in_room(run, number as u16, bytes),
+            };
+            outboxes.extend((0..publishers).map(|publisher| {
+                Outbox::new(&text(), publisher as u8, target.speaks_json().then_some(room))
+            }));
+            let mut audience = Audience::new(text(), publishers, receivers, in_flight);
+            audience.inflate = target.deflate.then(Inflate::default);
+            audiences.push(audience);
+        }
         let mut generator = Self {
-            outboxes: (0..publishers)
-                .map(|publisher| Outbox::new(&text, publisher as u8, target.is_v1))
-                .collect(),
-            audience: Audience::new(text, publishers, connections, in_flight),
             latency: Histogram::default(),
             running: false,
             measuring: false,
             busy_ns: 0,
             now_ns: 0,
+            received_bytes: 0,
+            deaf_gone: 0,
+            events_max: EVENTS_MAX,
+            audiences,
+            seats,
+            pace: None,
+            complete: 0,
             start: Instant::now(),
             wait,
             epoll,
-            sockets: Vec::with_capacity(connections),
+            sockets: Vec::with_capacity(opened.len()),
+            outboxes,
             buffer: vec![0; READ_BYTES].into(),
             events: Vec::with_capacity(EVENTS_MAX),
         };
         for (who, open) in opened.into_iter().enumerate() {
-            let mut flags = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
-            if who < publishers {
-                flags |= EventFlags::OUT;
-            }
+            let (room, place) = generator.seat(who);
+            let is_deaf = place >= receivers - seats.deaf;
+            let mut flags = EventFlags::RDHUP | EventFlags::ET;
+            flags.set(EventFlags::IN, !is_deaf);
+            flags.set(EventFlags::OUT, place < publishers);
             let id = epoll::EventData::new_u64(who as u64);
             epoll::add(&generator.epoll, &open.socket, id, flags).map_err(failed("epoll_ctl"))?;
             generator.sockets.push(Some(open.socket));
-            if !open.glued.is_empty() {
+            if is_deaf {
+                generator.audiences[room].ignore(place);
+            } else if !open.glued.is_empty() {
                 generator.received(who, &open.glued);
             }
         }
@@ -112,8 +161,16 @@ impl Generator {
     /// Serves what is ready. `at_most_ms`: how long to wait when nothing is; not at all while running and spinning.
     pub fn turn(&mut self, at_most_ms: i64) -> Result<(), String> {
         let begun_ns = self.now_ns;
-        let at_most_ms = if self.running && self.wait == Wait::Spin { 0 } else { at_most_ms };
+        let at_most_ms = match (self.running, self.wait) {
+            (true, Wait::Spin) => 0,
+            // The clock has to be looked at.
+            _ if self.pace.is_some() => at_most_ms.min(1),
+            _ => at_most_ms,
+        };
         let mut events = std::mem::take(&mut self.events);
+        if events.capacity() != self.events_max {
+            events = Vec::with_capacity(self.events_max);
+        }
         connect::wait(&self.epoll, &mut events, at_most_ms)?;
         for event in &events {
             let (who, flags) = (event.data.u64() as usize, event.flags);
@@ -129,7 +186,8 @@ impl Generator {
             }
         }
         self.now_ns = self.clock_ns();
-        if !events.is_empty() {
+        let published = self.keep_pace()?;
+        if !events.is_empty() || published {
             self.busy_ns += self.now_ns - begun_ns;
         }
         self.events = events;
@@ -153,18 +211,91 @@ impl Generator {
         }
     }
 
-    /// A publisher sends so many messages, in one write.
+    /// Each publisher sends so many messages, in one write; from here on completed ones are followed by new ones.
+    pub fn start_loop(&mut self, messages: usize) {
+        self.running = true;
+        for publisher in 0..self.outboxes.len() {
+            self.publish(publisher, messages);
+        }
+    }
+
+    /// From here on messages are sent at a rate, by the publishers in turn.
+    pub fn start_pace(&mut self, per_second: f64) {
+        self.running = true;
+        let interval_ns = ((1e9 / per_second) as u64).max(1);
+        let next_ns = self.clock_ns() + interval_ns;
+        self.pace = Some(Pace { interval_ns, next_ns, publisher: 0 });
+        self.measure_each();
+    }
+
+    /// No new messages.
+    pub fn stop(&mut self) {
+        (self.running, self.pace) = (false, None);
+    }
+
+    /// From here on it is kept how long each delivery takes; what was kept before is forgotten.
+    pub fn measure_each(&mut self) {
+        for audience in &mut self.audiences {
+            audience.each = Some(Histogram::default());
+        }
+    }
+
+    /// How long each delivery took since [`measure_each`](Self::measure_each), whose end this is.
+    pub fn each(&mut self) -> Option<Histogram> {
+        let all = self.audiences.iter_mut().filter_map(|audience| audience.each.take());
+        all.reduce(|mut sum, one| {
+            sum.add(&one);
+            sum
+        })
+    }
+
+    /// A publisher, counted through all rooms, sends so many messages, in one write.
     pub fn publish(&mut self, publisher: usize, messages: usize) {
         let now_ns = self.clock_ns();
         for _ in 0..messages {
-            let counter = self.audience.sent(publisher, now_ns);
-            self.outboxes[publisher].push(counter);
+            self.put(publisher, now_ns);
         }
-        self.write(publisher);
+        self.write(self.connection_of(publisher));
     }
 
-    pub fn is_connected(&self, who: usize) -> bool {
-        self.sockets[who].is_some()
+    pub fn rooms(&mut self) -> &mut [Audience] {
+        &mut self.audiences
+    }
+
+    pub fn complete(&self) -> u64 {
+        self.complete
+    }
+
+    pub fn delivered(&self) -> u64 {
+        self.audiences.iter().map(Audience::delivered).sum()
+    }
+
+    pub fn outstanding(&self) -> u64 {
+        self.audiences.iter().map(Audience::outstanding).sum()
+    }
+
+    /// How many wait for the oldest message of their room that isn't complete.
+    pub fn waiting_for_oldest(&self) -> usize {
+        self.audiences
+            .iter()
+            .filter(|audience| audience.outstanding() > 0)
+            .map(|audience| audience.waiting_for_oldest() as usize)
+            .sum()
+    }
+
+    pub fn listening(&self) -> usize {
+        self.audiences.iter().map(Audience::listening).sum()
+    }
+
+    pub fn faults(&self) -> Faults {
+        let mut sum = Faults::default();
+        self.audiences.iter().for_each(|audience| sum.add(audience.faults()));
+        sum
+    }
+
+    /// Whether the first connection of a room stands.
+    pub fn is_connected(&self, room: usize) -> bool {
+        self.sockets[room * self.seats.receivers].is_some()
     }
 
     /// Ends all connections with a closing handshake's first half.
@@ -177,16 +308,72 @@ impl Generator {
         }
     }
 
+    /// The room and the place in it of a connection.
+    fn seat(&self, who: usize) -> (usize, usize) {
+        (who / self.seats.receivers, who % self.seats.receivers)
+    }
+
+    fn connection_of(&self, publisher: usize) -> usize {
+        let Seats { receivers, publishers, .. } = self.seats;
+        publisher / publishers * receivers + publisher % publishers
+    }
+
+    /// The outbox of a connection, if it publishes.
+    fn outbox_of(&self, who: usize) -> Option<usize> {
+        let (room, place) = self.seat(who);
+        (place < self.seats.publishers).then_some(room * self.seats.publishers + place)
+    }
+
     fn clock_ns(&self) -> u64 {
         self.start.elapsed().as_nanos() as u64
     }
 
+    fn put(&mut self, publisher: usize, sent_at_ns: u64) {
+        let Seats { publishers, .. } = self.seats;
+        let audience = &mut self.audiences[publisher / publishers];
+        let counter = audience.sent(publisher % publishers, sent_at_ns);
+        self.outboxes[publisher].push(counter);
+    }
+
+    /// Sends what is due by now. A message counts from when it was meant to be sent.
+    fn keep_pace(&mut self) -> Result<bool, String> {
+        let Some(mut pace) = self.pace else { return Ok(false) };
+        let mut published = false;
+        while pace.next_ns <= self.now_ns {
+            let publisher = pace.publisher;
+            let audience = &self.audiences[publisher / self.seats.publishers];
+            if audience.outstanding() >= audience.outstanding_max() {
+                return Err(format!(
+                    "the server falls behind: {} messages are under way in a room (faults: {})",
+                    audience.outstanding(),
+                    self.faults()
+                ));
+            }
+            self.put(publisher, pace.next_ns);
+            self.write(self.connection_of(publisher));
+            pace.next_ns += pace.interval_ns;
+            pace.publisher = (publisher + 1) % self.outboxes.len();
+            published = true;
+        }
+        self.pace = Some(pace);
+        Ok(published)
+    }
+
     fn read(&mut self, who: usize, ending: bool) {
+        let (room, place) = self.seat(who);
+        if place >= self.seats.receivers - self.seats.deaf {
+            self.deaf_gone += usize::from(self.sockets[who].take().is_some());
+            return;
+        }
         loop {
             let Some(socket) = &self.sockets[who] else { return };
             match rustix::net::recv(socket, &mut self.buffer[..], RecvFlags::empty()) {
                 Ok((0, _)) => return self.gone(who, "the server closed the connection"),
                 Ok((read, _)) => {
+                    if self.audiences[room].each.is_some() {
+                        self.now_ns = self.clock_ns();
+                        self.audiences[room].now_ns = self.now_ns;
+                    }
                     let buffer = std::mem::take(&mut self.buffer);
                     self.received(who, &buffer[..read]);
                     let drained = read < buffer.len() && !ending;
@@ -203,61 +390,68 @@ impl Generator {
     }
 
     fn received(&mut self, who: usize, bytes: &[u8]) {
-        if let Err(closed) = self.audience.receive(who, bytes) {
+        self.received_bytes += bytes.len() as u64;
+        let (room, place) = self.seat(who);
+        let audience = &mut self.audiences[room];
+        if let Err(closed) = audience.receive(place, bytes) {
             return self.gone(who, &closed.0);
         }
-        if !self.audience.replies.is_empty() {
+        if !audience.replies.is_empty() {
             self.reply(who);
         }
-        self.follow_up();
+        self.follow_up(room);
     }
 
-    /// New messages for those that everybody has now.
-    fn follow_up(&mut self) {
+    /// New messages for those that everybody in the room has now.
+    fn follow_up(&mut self, room: usize) {
+        let publishers = self.seats.publishers;
         let mut now_ns = 0;
-        while let Some(complete) = self.audience.next_complete() {
+        while let Some(complete) = self.audiences[room].next_complete() {
             if now_ns == 0 {
                 now_ns = self.clock_ns();
             }
             if self.measuring {
-                self.latency.record(now_ns - complete.sent_at_ns);
+                self.latency.record(now_ns.saturating_sub(complete.sent_at_ns));
             }
-            self.outboxes[usize::from(complete.publisher)].due += 1;
+            self.complete += 1;
+            self.outboxes[room * publishers + usize::from(complete.publisher)].due += 1;
         }
         if now_ns == 0 {
             return;
         }
-        for publisher in 0..self.outboxes.len() {
+        for publisher in room * publishers..(room + 1) * publishers {
             let due = std::mem::take(&mut self.outboxes[publisher].due);
-            if due != 0 && self.running {
+            if due != 0 && self.running && self.pace.is_none() {
                 self.publish(publisher, due);
             }
         }
     }
 
     fn reply(&mut self, who: usize) {
-        let mut replies = std::mem::take(&mut self.audience.replies);
-        if let Some(outbox) = self.outboxes.get_mut(who) {
+        let (room, _) = self.seat(who);
+        let mut replies = std::mem::take(&mut self.audiences[room].replies);
+        if let Some(outbox) = self.outbox_of(who) {
             // Never inside a frame that is half written.
-            outbox.bytes.append(&mut replies);
+            self.outboxes[outbox].bytes.append(&mut replies);
             self.write(who);
         } else if let Some(socket) = &self.sockets[who] {
             // A socket that took nothing but a handshake has room for this.
             let _ = rustix::net::send(socket, &replies, SendFlags::NOSIGNAL);
         }
         replies.clear();
-        self.audience.replies = replies;
+        self.audiences[room].replies = replies;
     }
 
-    fn write(&mut self, publisher: usize) {
-        let outbox = &mut self.outboxes[publisher];
+    fn write(&mut self, who: usize) {
+        let Some(outbox) = self.outbox_of(who) else { return };
+        let outbox = &mut self.outboxes[outbox];
         while outbox.written < outbox.bytes.len() {
-            let Some(socket) = &self.sockets[publisher] else { return };
+            let Some(socket) = &self.sockets[who] else { return };
             match rustix::net::send(socket, &outbox.bytes[outbox.written..], SendFlags::NOSIGNAL) {
                 Ok(sent) => outbox.written += sent,
                 Err(Errno::AGAIN) => return,
                 Err(Errno::INTR) => {}
-                Err(error) => return self.gone(publisher, &error.to_string()),
+                Err(error) => return self.gone(who, &error.to_string()),
             }
         }
         outbox.bytes.clear();
@@ -266,21 +460,43 @@ impl Generator {
 
     fn gone(&mut self, who: usize, why: &str) {
         if self.sockets[who].take().is_some() {
-            self.audience.gone(who, why);
-            self.follow_up();
+            let (room, place) = self.seat(who);
+            self.audiences[room].gone(place, why);
+            self.follow_up(room);
         }
     }
 }
 
+/// Opens the connections, room by room: they, and what the rooms are called.
+fn enter(target: &Target, seats: Seats, run: u32) -> Result<(Vec<Open>, Vec<String>), String> {
+    let Seats { rooms, receivers, .. } = seats;
+    let count = rooms.max(1) * receivers;
+    if target.is_v1 {
+        let kind = if rooms == 0 { Rooms::One } else { Rooms::Shared(receivers) };
+        return Senders::open_as(target, count, kind, &format!("s{run:x}"))?.into_rooms();
+    }
+    if rooms == 0 {
+        return Ok((connect::open(target, count)?, vec!["lobby".into()]));
+    }
+    let (mut opened, mut names) = (Vec::with_capacity(count), Vec::new());
+    for room in 0..rooms {
+        let name = format!("r{run:x}-{room}");
+        opened.append(&mut connect::open(&target.in_room(&name), receivers)?);
+        names.push(name);
+    }
+    Ok((opened, names))
+}
+
 impl Outbox {
-    fn new(text: &Text, publisher: u8, is_v1: bool) -> Self {
+    /// `room`: of damso.v1; without one the text is all.
+    fn new(text: &Text, publisher: u8, room: Option<&String>) -> Self {
         let said = text.first(publisher);
         let (mut payload, mut counters_at, mut id_at) = (Vec::new(), Vec::new(), None);
-        if is_v1 {
+        if let Some(room) = room {
             payload.extend_from_slice(br#"{"t":"send","id":"#);
             id_at = Some(payload.len());
             payload.extend_from_slice(ID_FIRST.to_string().as_bytes());
-            payload.extend_from_slice(br#","room":"lobby","nonce":""#);
+            payload.extend_from_slice(format!(r#","room":"{room}","nonce":""#).as_bytes());
             // What tells a message from all others tells its nonce from them too.
             counters_at.push(payload.len() + Text::counter(0).0 - 1);
             let marker = said[1..MARKER_BYTES - 1].iter();
@@ -289,7 +505,7 @@ impl Outbox {
         }
         counters_at.push(payload.len() + Text::counter(0).0);
         payload.extend_from_slice(&said);
-        if is_v1 {
+        if room.is_some() {
             payload.extend_from_slice(br#""}"#);
         }
         let mut frame = Vec::new();
@@ -340,6 +556,13 @@ impl Histogram {
     pub fn record(&mut self, value: u64) {
         self.counts[Self::bucket(value)] += 1;
         self.total += 1;
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
+            *sum += count;
+        }
+        self.total += other.total;
     }
 
     /// The value that `share` of all are below or at; 0 when there is none.
@@ -395,8 +618,8 @@ mod tests {
     #[test]
     fn each_message_carries_its_counter_under_the_mask() {
         let text = Text::new(5, 64);
-        for is_v1 in [false, true] {
-            let mut outbox = Outbox::new(&text, 3, is_v1);
+        for room in [None, Some("r12".to_owned())] {
+            let mut outbox = Outbox::new(&text, 3, room.as_ref());
             for counter in [0, 1, 0xABCDE] {
                 outbox.bytes.clear();
                 outbox.push(counter);
@@ -405,9 +628,10 @@ mod tests {
                 wire::mask(payload, header.mask.unwrap());
                 let found = crate::text::Found::Message { publisher: 3, counter };
                 assert_eq!(text.find(payload), found);
-                if is_v1 {
+                if let Some(room) = &room {
                     let send: serde_json::Value = serde_json::from_slice(payload).unwrap();
                     assert_eq!(send["id"], ID_FIRST + counter);
+                    assert_eq!(send["room"], room.as_str());
                     assert_eq!(send["nonce"], format!("00000005-03-{counter:012x}"));
                 }
             }

@@ -65,7 +65,7 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
             Senders::open(server.address, count, Rooms::One, &format!("of {count}"))?
         };
         let time = Duration::from_secs_f64(plan.seconds);
-        let rate = readers.run(Duration::from_millis(200), time, |_, room, id| {
+        let rate = readers.run(Duration::from_millis(200), time, None, |_, room, id| {
             let before = random.between(2, plan.messages + 2);
             let id = id + 2;
             format!(

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::connect::Target;
-use crate::fanout::run_number;
-use crate::generator::{Generator, Wait};
-use crate::text::Text;
+use crate::generator::{Generator, Seats, Wait};
 use crate::usage;
 
 const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
@@ -30,8 +28,8 @@ pub fn run(
 ) -> Result<Held, String> {
     let before_kib = usage::resident_kib(processes);
     let begun = Instant::now();
-    let text = Text::new(run_number(), bytes);
-    let mut generator = Generator::connect(target, connections, 1, text, 1, Wait::Block)?;
+    let seats = Seats { rooms: 0, receivers: connections, publishers: 1, deaf: 0 };
+    let mut generator = Generator::connect(target, seats, bytes, 1, Wait::Block)?;
     let opened_in = begun.elapsed();
 
     let begun = Instant::now();
@@ -44,11 +42,11 @@ pub fn run(
 
     let begun = Instant::now();
     generator.publish(0, 1);
-    while generator.audience.outstanding() > 0 {
+    while generator.outstanding() > 0 {
         generator.turn(100)?;
         if begun.elapsed() > DELIVERED_WITHIN {
-            let without = generator.audience.waiting_for_oldest();
-            let faults = generator.audience.faults();
+            let without = generator.waiting_for_oldest();
+            let faults = generator.faults();
             return Err(format!(
                 "{without} of {connections} didn't get the message (faults: {faults})"
             ));
@@ -57,17 +55,17 @@ pub fn run(
     let delivered_in = begun.elapsed();
     generator.settle(AGAIN_WITHIN_MS, 2 * AGAIN_WITHIN_MS)?;
     all_up(&generator, connections)?;
-    assert_eq!(generator.audience.delivered(), connections as u64);
+    assert_eq!(generator.delivered(), connections as u64);
     let resident_kib = [before_kib, held_kib, usage::resident_kib(processes)];
-    let notices = generator.audience.faults().notices;
+    let notices = generator.faults().notices;
     generator.close();
     Ok(Held { opened_in, delivered_in, resident_kib, notices })
 }
 
 fn all_up(generator: &Generator, connections: usize) -> Result<(), String> {
-    let faults = generator.audience.faults();
+    let faults = generator.faults();
     match faults.count() {
         0 => Ok(()),
-        _ => Err(format!("{} of {connections} are up: {faults}", generator.audience.listening())),
+        _ => Err(format!("{} of {connections} are up: {faults}", generator.listening())),
     }
 }

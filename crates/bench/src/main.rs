@@ -4,6 +4,7 @@ mod audience;
 mod bare;
 mod chaos;
 mod commands;
+mod compare;
 mod connect;
 mod disk;
 mod durable;
@@ -13,6 +14,7 @@ mod generator;
 mod history;
 mod hold;
 mod load;
+mod loads;
 mod member;
 mod peer;
 mod proxy;
@@ -21,6 +23,7 @@ mod report;
 mod resume;
 mod search;
 mod server;
+mod storm;
 mod table;
 mod text;
 mod usage;
@@ -90,7 +93,9 @@ fn main() -> ExitCode {
             "history" => commands::history(arguments),
             "search" => commands::search(arguments),
             "resume" => commands::resume(arguments),
-            "store" => commands::store(arguments),
+            "store" | "half" => commands::store(arguments),
+            "storm" => commands::storm(arguments),
+            "rate" | "rooms" | "slow" | "deflate" => commands::loads(arguments),
             "chaos" => commands::chaos(arguments),
             "help" | "--help" | "-h" => {
                 print!("{HELP}{}", commands::HELP);

@@ -2,7 +2,7 @@
 
 use crate::peer::{Peer, Running};
 use crate::random::Random;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -111,31 +111,6 @@ impl Drop for Folder {
     }
 }
 
-/// One request over HTTP: the status and the body of the answer.
-pub fn http(
-    address: SocketAddr,
-    method: &str,
-    path: &str,
-    key: &str,
-    body: &str,
-) -> Result<(u16, String), String> {
-    let failed = |error: std::io::Error| format!("{method} {path}: {error}");
-    let mut socket = TcpStream::connect(address).map_err(failed)?;
-    socket.set_read_timeout(Some(ANSWER_MAX)).map_err(failed)?;
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    socket.write_all(request.as_bytes()).map_err(failed)?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).map_err(failed)?;
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| format!("{method} {path}: no answer ({answer:?})"))?;
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    Ok((status, body.to_owned()))
-}
-
 /// Makes a room, and gives its id.
 pub fn make_room(
     address: SocketAddr,
@@ -143,13 +118,90 @@ pub fn make_room(
     name: &str,
     members: &[String],
 ) -> Result<damso_protocol::RoomId, String> {
-    let body = serde_json::json!({"kind": "public", "name": name, "members": members}).to_string();
-    let (status, answer) = http(address, "POST", "/api/v1/rooms", key, &body)?;
-    let id = serde_json::from_str::<serde_json::Value>(&answer).ok();
-    let id = id.as_ref().and_then(|answer| answer.get("id")?.as_str());
-    match (status, id) {
-        (201, Some(id)) => Ok(damso_protocol::RoomId::new(id)),
-        _ => Err(format!("the room {name} can't be made: {status} {answer}")),
+    Keeper::connect(address)?.make_room(key, name, members)
+}
+
+/// How many a room may be made with, besides its maker.
+pub const FOUNDERS_MAX: usize = 99;
+/// Requests sent before the first answer is read.
+const PIPELINED_MAX: usize = 64;
+
+/// One connection for many requests about rooms.
+pub struct Keeper {
+    address: SocketAddr,
+    stream: BufReader<TcpStream>,
+}
+
+impl Keeper {
+    pub fn connect(address: SocketAddr) -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("{address}: {error}");
+        let socket = TcpStream::connect(address).map_err(failed)?;
+        socket.set_read_timeout(Some(ANSWER_MAX)).map_err(failed)?;
+        socket.set_nodelay(true).map_err(failed)?;
+        Ok(Self { address, stream: BufReader::new(socket) })
+    }
+
+    /// Makes a public room with some members, and gives its id.
+    pub fn make_room(
+        &mut self,
+        key: &str,
+        name: &str,
+        members: &[String],
+    ) -> Result<damso_protocol::RoomId, String> {
+        let room = serde_json::json!({"kind": "public", "name": name, "members": members});
+        self.ask("POST", "/api/v1/rooms", key, &room.to_string())?;
+        let (status, answer) = self.answer()?;
+        let id = serde_json::from_str::<serde_json::Value>(&answer).ok();
+        let id = id.as_ref().and_then(|answer| answer.get("id")?.as_str());
+        match (status, id) {
+            (201, Some(id)) => Ok(damso_protocol::RoomId::new(id)),
+            _ => Err(format!("the room {name} can't be made: {status} {answer}")),
+        }
+    }
+
+    /// Brings users into a room, one request for each.
+    pub fn invite(&mut self, key: &str, room: &str, users: &[String]) -> Result<(), String> {
+        for users in users.chunks(PIPELINED_MAX) {
+            for user in users {
+                self.ask("PUT", &format!("/api/v1/rooms/{room}/members/{user}"), key, "")?;
+            }
+            for user in users {
+                match self.answer()? {
+                    (200..=299, _) => {}
+                    (status, why) => {
+                        return Err(format!("{user} can't come into {room}: {status} {why}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, method: &str, path: &str, key: &str, body: &str) -> Result<(), String> {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        let sent = self.stream.get_mut().write_all(request.as_bytes());
+        sent.map_err(|error| format!("{method} {path}: {error}"))
+    }
+
+    fn answer(&mut self) -> Result<(u16, String), String> {
+        let failed = |error: std::io::Error| format!("no answer over HTTP: {error}");
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.stream.read_line(&mut head).map_err(failed)? == 0 {
+                return Err(format!("the answer over HTTP ends in {head:?}"));
+            }
+        }
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| format!("no answer over HTTP: {head:?}"))?;
+        let length = crate::wire::field(&head, "content-length").and_then(|text| text.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.stream.read_exact(&mut body).map_err(failed)?;
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 }
 

@@ -4,12 +4,23 @@
 pub const MARKER_BYTES: usize = 26;
 const COUNTER_AT: usize = 13;
 const COUNTER_BYTES: usize = 12;
-const FILLER: &[u8] = b"the quick brown fox jumps over the lazy dog, ";
+/// What people write, so that it deflates as such.
+const FILLER: &[u8] = b"the build is green again, so let us have lunch; who brought the keys of the \
+    meeting room on the fourth floor? I left mine at home this morning. By the way, the customer from \
+    Busan called twice about the invoice of August: could somebody with access have a look before they \
+    try it a third time? Minsu thinks it is the rounding again, Ann bets on a time zone, and I am \
+    quite sure that both are wrong. Coffee is out, the new machine comes on Thursday between nine and \
+    eleven, and until then there is tea, or the place across the road that takes cash only. Please \
+    don't restart the staging server while the import runs; it needs forty minutes more, then it is \
+    all yours. Somebody's umbrella, blue with a wooden handle, hangs at the door since Monday. Yes, \
+    the tests pass here too, on the third try, which is not what I call passing, see the log. ";
 
 /// Makes and recognises the messages of one run.
 pub struct Text {
     /// With a publisher and a counter of zero.
     blank: Vec<u8>,
+    /// How much of its beginning all rooms of the run have in common.
+    family_bytes: usize,
 }
 
 impl Text {
@@ -19,7 +30,12 @@ impl Text {
         let mut blank =
             format!("={run:08x}.00.{:0width$x}=", 0, width = COUNTER_BYTES).into_bytes();
         blank.extend(FILLER.iter().cycle().take(bytes - blank.len()));
-        Self { blank }
+        Self { blank, family_bytes: 10 }
+    }
+
+    /// One of up to 65,536 rooms of a run: what belongs to another of them is told from what is nobody's.
+    pub fn in_room(run: u32, room: u16, bytes: usize) -> Self {
+        Self { family_bytes: 5, ..Self::new(run << 16 | u32::from(room), bytes) }
     }
 
     pub fn bytes(&self) -> usize {
@@ -40,7 +56,7 @@ impl Text {
 
     /// Finds a message of this run in a payload, whatever the server put before and after it: publisher and counter.
     pub fn find(&self, payload: &[u8]) -> Found {
-        let tag = &self.blank[..10];
+        let tag = &self.blank[..self.family_bytes];
         let Some(at) = payload.windows(tag.len()).position(|window| window == tag) else {
             return Found::Foreign;
         };
@@ -49,8 +65,10 @@ impl Text {
             let publisher = unhex(&text[10..12])?;
             let counter = unhex(&text[COUNTER_AT..COUNTER_AT + COUNTER_BYTES])?;
             let rest = COUNTER_AT + COUNTER_BYTES;
-            (text[12] == b'.' && text[rest..] == self.blank[rest..])
-                .then_some((publisher as u8, counter))
+            let is_intact = text[..10] == self.blank[..10]
+                && text[12] == b'.'
+                && text[rest..] == self.blank[rest..];
+            is_intact.then_some((publisher as u8, counter))
         };
         intact()
             .map_or(Found::Damaged, |(publisher, counter)| Found::Message { publisher, counter })
@@ -63,7 +81,7 @@ pub enum Found {
         publisher: u8,
         counter: u64,
     },
-    /// It is one of ours, but not as it was sent.
+    /// It is one of ours, but not as it was sent, or not for this room.
     Damaged,
     /// A greeting, a notice, a refusal: something the server said by itself.
     Foreign,
@@ -115,5 +133,14 @@ mod tests {
         assert_eq!(text.find(&sent[..63]), Found::Damaged);
         assert_eq!(Text::new(0xBEE0, 64).find(&sent), Found::Foreign);
         assert_eq!(text.find(b"damso :: too fast"), Found::Foreign);
+    }
+
+    #[test]
+    fn what_was_said_in_another_room_is_damage() {
+        let [one, other] = [1, 2].map(|room| Text::in_room(0xC0DE, room, 64));
+        let sent = message(&one, 0, 3);
+        assert_eq!(one.find(&sent), Found::Message { publisher: 0, counter: 3 });
+        assert_eq!(other.find(&sent), Found::Damaged);
+        assert_eq!(Text::in_room(0xC0DF, 1, 64).find(&sent), Found::Foreign);
     }
 }

@@ -76,6 +76,13 @@ impl Peer {
         Command::new(&self.program)
     }
 
+    /// The same with further words.
+    pub fn and(mut self, words: &[&str]) -> Self {
+        self.arguments.extend(words.iter().map(|word| (*word).to_owned()));
+        self.shown = [&[self.shown.as_str()], words].concat().join(" ");
+        self
+    }
+
     /// Any server: `name=command with {port}`. Without `{port}` the command has to print its http:// or ws:// address.
     pub fn custom(definition: &str) -> Result<Self, String> {
         let (name, command) = definition
@@ -257,7 +264,9 @@ fn listen_to(child: &mut Child) -> (mpsc::Receiver<String>, Arc<Mutex<VecDeque<u
 }
 
 fn printed_address(line: &str) -> Option<&str> {
-    let rest = ["http://", "ws://"].iter().find_map(|scheme| Some(line.split_once(scheme)?.1))?;
+    let rest = ["http://", "https://", "ws://"]
+        .iter()
+        .find_map(|scheme| Some(line.split_once(scheme)?.1))?;
     let end =
         rest.find(|letter: char| letter == '/' || letter.is_whitespace()).unwrap_or(rest.len());
     rest[..end].contains(':').then_some(&rest[..end])
