@@ -69,6 +69,22 @@ const PYTHON_VENV: Tool = Tool {
     from: Source::Apt(&["python3", "python3-venv"]),
 };
 
+/// uWebSockets, as socketify packs it, wants it.
+const LIBUV: Tool = Tool {
+    name: "libuv.so.1",
+    found: || {
+        ["/usr/lib", "/usr/lib64", "/usr/local/lib"]
+            .into_iter()
+            .map(Path::new)
+            .chain([multiarch().as_path()])
+            .any(|folder| folder.join("libuv.so.1").exists())
+    },
+    from: Source::Apt(&["libuv1"]),
+};
+
+/// What the servers that the bench measures need beside the packages that it installs itself.
+pub const PEERS: [Tool; 4] = [NODE, NPM, PYTHON_VENV, LIBUV];
+
 /// What client.py and bot.py import.
 const WEBSOCKETS: &str = "websockets==17.4";
 
@@ -259,6 +275,11 @@ fn has_package_lists() -> bool {
 fn in_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Where Debian and its kin have this machine's libraries.
+fn multiarch() -> PathBuf {
+    Path::new("/usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH))
 }
 
 fn node_version() -> u32 {

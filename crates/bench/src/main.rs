@@ -2,11 +2,13 @@
 
 mod audience;
 mod bare;
+mod beside;
 mod chaos;
 mod commands;
 mod compare;
 mod connect;
 mod disk;
+mod docs;
 mod durable;
 mod fanout;
 mod floor;
@@ -35,24 +37,13 @@ use std::str::FromStr;
 use connect::Target;
 use fanout::{Load, Watch};
 use generator::Wait;
-use peer::{Peer, Running};
+use peer::Running;
 use report::Json;
-use table::{FULL_ROWS, Plan, ROWS, Row};
+
+const INTRODUCTION: &str =
+    "damso-bench: broadcast over WebSocket, measured from the outside; every delivery is checked";
 
 const HELP: &str = "\
-damso-bench: broadcast over WebSocket, measured from the outside; every delivery is checked
-
-damso-bench [table]            all servers, interleaved, as one markdown table
-    --rounds N                 3
-    --seconds S                3, for each run, after --warm-up S (1)
-    --only NAME,NAME           of the names below and those of --peer
-    --peer 'NAME=COMMAND'      one more server; {port} becomes a free port; may be repeated
-    --damso FILE               the damso to measure (else DAMSO_BIN, else the one built beside this)
-    --row SUBS,BYTES,INFLIGHT  instead of the usual rows; may be repeated
-    --full                     also the rows with 10,000 subscribers
-    --repeats N                2: how often a run that other programs disturbed is made again
-    --json FILE                the same, with every run, for programs
-
 damso-bench fanout TARGET      one run against a server
     --subscribers N            1000
     --publishers N             1: connections that send; they listen too
@@ -86,7 +77,7 @@ fn main() -> ExitCode {
     let result = Arguments::parse(std::env::args().skip(1)).and_then(|arguments| {
         let command = arguments.command.clone();
         match command.as_str() {
-            "table" => table(arguments),
+            "table" => beside::table(arguments),
             "fanout" => fanout(arguments),
             "hold" => hold(arguments),
             "floor" => floor(arguments),
@@ -98,7 +89,7 @@ fn main() -> ExitCode {
             "rate" | "rooms" | "slow" | "deflate" => commands::loads(arguments),
             "chaos" => commands::chaos(arguments),
             "help" | "--help" | "-h" => {
-                print!("{HELP}{}", commands::HELP);
+                print!("{INTRODUCTION}\n{}\n{HELP}{}", beside::HELP, commands::HELP);
                 Ok(true)
             }
             other => Err(Failure::Usage(format!("{other}: no such command"))),
@@ -125,84 +116,6 @@ enum Failure {
 
 /// Whether everything was as it should be.
 type Clean = Result<bool, Failure>;
-
-fn table(mut arguments: Arguments) -> Clean {
-    let only: Option<String> = arguments.one("--only")?;
-    let only: Option<Vec<&str>> = only.as_deref().map(|names| names.split(',').collect());
-    let wanted = |name: &str| only.as_ref().is_none_or(|only| only.contains(&name));
-    let damso: Option<String> = arguments.one("--damso")?;
-    let customs: Vec<String> = arguments.all("--peer")?;
-    let mut rows: Vec<Row> = Vec::new();
-    for text in arguments.all::<String>("--row")? {
-        rows.push(
-            Row::parse(&text)
-                .ok_or_else(|| Failure::Usage(format!("--row {text}: expected N,N,N")))?,
-        );
-    }
-    if rows.is_empty() {
-        rows.extend(ROWS);
-    }
-    if arguments.flag("--full") {
-        rows.extend(FULL_ROWS);
-    }
-    let cores = arguments.cores()?.unwrap_or_else(first_two_cores);
-    let load = Load {
-        subscribers: 0,
-        publishers: arguments.one("--publishers")?.unwrap_or(1),
-        bytes: 0,
-        in_flight: 0,
-        seconds: arguments.one("--seconds")?.unwrap_or(3.0),
-        warm_up_seconds: arguments.one("--warm-up")?.unwrap_or(1.0),
-        wait: arguments.wait(cores)?,
-    };
-    let rounds = arguments.one("--rounds")?.unwrap_or(3);
-    let repeats = arguments.one("--repeats")?.unwrap_or(2);
-    let json: Option<String> = arguments.one("--json")?;
-    arguments.done()?;
-    for row in &rows {
-        possible(&Load {
-            bytes: row.bytes,
-            subscribers: row.subscribers,
-            in_flight: row.in_flight,
-            ..load.clone()
-        })?;
-    }
-
-    connect::raise_descriptor_limit();
-    let mut peers = Vec::new();
-    let mut missing = Vec::new();
-    for name in only.as_deref().unwrap_or(&peer::USUAL) {
-        if customs.iter().any(|custom| custom.split('=').next() == Some(name)) {
-            continue;
-        }
-        match peer::find(name, damso.as_deref()) {
-            Ok(peer) => peers.push(peer),
-            Err(why) => missing.push(format!("{name} is missing: {why}")),
-        }
-    }
-    if !missing.is_empty() {
-        missing.push("what isn't to be measured is left out by --only".into());
-        return Err(Failure::Run(missing.join("\n")));
-    }
-    for definition in &customs {
-        let peer = Peer::custom(definition).map_err(Failure::Usage)?;
-        if wanted(&peer.name) {
-            peers.push(peer);
-        }
-    }
-    if peers.is_empty() {
-        return Err(Failure::Run("no server to measure".into()));
-    }
-    pin_generator(cores)?;
-    let plan = Plan { rows, peers, rounds, load, cores, others_share_max: 0.05, repeats };
-    let table = plan.measure();
-    print!("{}", table.markdown());
-    if let Some(file) = json {
-        std::fs::write(&file, table.json())
-            .map_err(|error| Failure::Run(format!("{file}: {error}")))?;
-    }
-    Ok(table.is_clean())
-}
 
 fn fanout(mut arguments: Arguments) -> Clean {
     let target = arguments.target()?;

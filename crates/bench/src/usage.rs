@@ -153,8 +153,13 @@ pub fn cores() -> Vec<usize> {
 
 /// Binds the calling thread, and what it will start, to a core.
 pub fn pin(core: usize) -> rustix::io::Result<()> {
+    pin_to(&[core])
+}
+
+/// Binds them to some cores: to all, and they run where they like.
+pub fn pin_to(cores: &[usize]) -> rustix::io::Result<()> {
     let mut set = rustix::thread::CpuSet::new();
-    set.set(core);
+    cores.iter().for_each(|&core| set.set(core));
     rustix::thread::sched_setaffinity(None, &set)
 }
 

@@ -71,6 +71,15 @@ impl Peer {
         Self { arguments, shown, ..self.clone() }
     }
 
+    /// Tells one build of the program from another.
+    pub fn fingerprint(&self) -> String {
+        let metadata = std::fs::metadata(&self.program);
+        metadata.map_or_else(
+            |_| String::new(),
+            |metadata| format!("{} {:?}", metadata.len(), metadata.modified().ok()),
+        )
+    }
+
     /// The program, to be given words of its own.
     pub fn command(&self) -> Command {
         Command::new(&self.program)

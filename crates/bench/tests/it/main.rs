@@ -1,6 +1,9 @@
 //! The program as it is called, against its own floor.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 fn bench(arguments: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_damso-bench"))
@@ -44,9 +47,90 @@ fn a_table_has_a_line_for_each_server_and_row() {
         0,
         &[
             "| 20 subscribers, 64 B, 1 in flight | floor |",
-            "| 20 subscribers, 1024 B, 4 in flight | floor |",
+            "| 20 subscribers, 1,024 B, 4 in flight | floor |",
         ],
     );
+}
+
+#[test]
+fn a_table_goes_into_a_document_with_its_picture() {
+    let folder = std::env::temp_dir().join(format!("damso-bench-docs-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let document = folder.join("benchmarks.md");
+    std::fs::write(&document, "before\n<!-- fan-out: begin -->\n<!-- fan-out: end -->\nafter\n")
+        .unwrap();
+    let short = "--row 20,64,1,free --rounds 1 --seconds 0.2 --warm-up 0.1 --repeats 0";
+    let output = bench(&format!(
+        "--only floor,floor-uring {short} --docs {} --resume {}",
+        document.display(),
+        folder.join("runs").display()
+    ));
+    check(&output, 0, &["20 subscribers, 64 B, 1 in flight, not pinned"]);
+    let text = std::fs::read_to_string(&document).unwrap();
+    assert!(text.starts_with("before\n") && text.ends_with("after\n"), "{text}");
+    assert!(text.contains("(benchmarks-fanout.svg)") && text.contains("| floor-uring |"), "{text}");
+    let picture = std::fs::read_to_string(folder.join("benchmarks-fanout.svg")).unwrap();
+    assert_eq!(picture.matches("<circle").count(), 2);
+    assert!(!folder.join("runs").exists(), "a whole table needs no runs of it");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A reader that takes nothing for a while is behind by more than its socket holds, and misses nothing.
+#[test]
+fn what_a_socket_does_not_take_is_sent_later() {
+    const MESSAGES: usize = 4_000;
+    for kind in [&[][..], &["--uring"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_damso-bench"))
+            .arg("floor")
+            .args(kind)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().rsplit_once("http://").unwrap().1.to_owned();
+        let connect = || {
+            let mut socket = TcpStream::connect(&address).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let head = "GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+            socket.write_all(head.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                socket.read_exact(&mut byte).unwrap();
+                answer.push(byte[0]);
+            }
+            socket
+        };
+        let (mut slow, mut publisher) = (connect(), connect());
+        let prefix = format!("{} :: ", publisher.local_addr().unwrap());
+        let mut copy = publisher.try_clone().unwrap();
+        let expected = move |at: usize| {
+            let text = format!("{prefix}{at:04}{}", "x".repeat(1996));
+            [&[0x81, 126][..], &(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()
+        };
+        let frame_bytes = expected(0).len();
+        // The publisher hears itself: when it has all, the other is behind by all that its socket doesn't hold.
+        let heard = std::thread::spawn(move || {
+            let mut all = vec![0; MESSAGES * frame_bytes];
+            copy.read_exact(&mut all).map(|()| all)
+        });
+        for at in 0..MESSAGES {
+            let text = format!("{at:04}{}", "x".repeat(1996));
+            let head = [0x81, 0x80 | 126, 0x07, 0xD0, 0, 0, 0, 0];
+            publisher.write_all(&[&head, text.as_bytes()].concat()).unwrap();
+        }
+        let heard = heard.join().unwrap().unwrap();
+        let mut late = vec![0; MESSAGES * frame_bytes];
+        slow.read_exact(&mut late).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for (at, (heard, late)) in
+            heard.chunks(frame_bytes).zip(late.chunks(frame_bytes)).enumerate()
+        {
+            assert!(heard == expected(at) && late == expected(at), "message {at}, {kind:?}");
+        }
+    }
 }
 
 #[test]
