@@ -9,7 +9,7 @@ use std::fmt;
 
 use flate2::{Decompress, FlushDecompress};
 
-use crate::generator::Histogram;
+use crate::histogram::Histogram;
 use crate::text::{Found, Text};
 use crate::wire::{self, Header};
 

@@ -2,7 +2,7 @@
 //! Senders are threads; one more writes all that is queued as one transaction, WAL and
 //! `synchronous=FULL`, and then answers.
 
-use crate::generator::Histogram;
+use crate::histogram::Histogram;
 use crate::load::{Rate, TEXT};
 use rusqlite::{Connection, params};
 use std::path::Path;

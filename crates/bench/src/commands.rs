@@ -51,9 +51,11 @@ damso-bench slow               a tenth of the subscribers never reads
 damso-bench deflate            subscribers who agreed to permessage-deflate, and such who didn't
     --subscribers N            1000
     --bytes N                  256 and 1024; may be repeated
-these four also take
+damso-bench tls                subscribers over wss; their copies are deciphered and checked too (needs openssl)
+    --subscribers N            1000
+these five also take
     --rounds N                 3, of --seconds S (3) each, after --warm-up S (1)
-    --only NAME,NAME           of damso, damso-uring, damso-v1-memory, bun, bun-json
+    --only NAME,NAME           of damso, damso-uring, damso-v1-memory, bun, bun-json; NAME-tls
     --faulty                   Bun loses and doubles some messages: shows that the check finds it
     --damso FILE, --cores SERVER,GENERATOR, --wait spin|block
 
@@ -103,6 +105,7 @@ pub fn loads(mut arguments: Arguments) -> Clean {
         "rate" => loads::rate(&common, &rates, subscribers),
         "rooms" => loads::rooms(&common, &rooms),
         "slow" => loads::slow(&common, subscribers),
+        "tls" => loads::tls(&common, subscribers),
         _ => loads::deflate(&common, subscribers, &bytes),
     };
     result.map_err(Failure::Run)

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::connect::Target;
 use crate::fanout::{self, Load, Outcome, Shape, Watch};
+use crate::link::Trust;
 use crate::peer::Peer;
 use crate::report::{rate, significant};
 use crate::table::median;
@@ -28,6 +29,8 @@ pub struct Way {
     /// Else `/ws`.
     pub path: Option<String>,
     pub deflate: bool,
+    /// Over TLS, if it is who it should be.
+    pub trust: Option<Trust>,
 }
 
 /// How the cases are run.
@@ -148,8 +151,9 @@ impl Plan {
 impl Case {
     fn target(&self, address: &str) -> Result<Target, String> {
         let target = Target::parse(address)?;
-        let path = self.target.path.clone().unwrap_or_else(|| target.path.clone());
-        Ok(Target { path, is_v1: self.peer.is_v1, deflate: self.target.deflate, ..target })
+        let Way { path, deflate, trust } = self.target.clone();
+        let path = path.unwrap_or_else(|| target.path.clone());
+        Ok(Target { path, is_v1: self.peer.is_v1, deflate, trust, ..target })
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
+use crate::link::{Link, Trust};
 use crate::wire;
 
 /// Handshakes under way at the same time.
@@ -28,6 +29,8 @@ pub struct Target {
     pub is_v1: bool,
     /// permessage-deflate is to be agreed, each message for itself.
     pub deflate: bool,
+    /// It is spoken to over TLS, if it is who it should be.
+    pub trust: Option<Trust>,
 }
 
 /// What is offered: with a context that lasts no two subscribers would get the same bytes.
@@ -61,6 +64,7 @@ impl Target {
             headers: Vec::new(),
             is_v1: false,
             deflate: false,
+            trust: None,
         })
     }
 
@@ -105,7 +109,7 @@ impl Target {
 
 /// An open connection, not blocking.
 pub struct Open {
-    pub socket: OwnedFd,
+    pub link: Link,
     /// What came behind the server's answer, in the same read.
     pub glued: Vec<u8>,
 }
@@ -118,9 +122,10 @@ pub fn open(target: &Target, count: usize) -> Result<Vec<Open>, String> {
     let accept = wire::accept(&key);
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed("epoll_create"))?;
     let mut sources = Sources::new(target.address);
-    let mut opening: Vec<(OwnedFd, Vec<u8>, bool)> = Vec::with_capacity(count);
+    let mut opening: Vec<(Link, Vec<u8>, bool)> = Vec::with_capacity(count);
     let mut glued: Vec<Option<Vec<u8>>> = vec![None; count];
     let mut events = Vec::with_capacity(OPENING_MAX);
+    let (mut buffer, mut scratch) = ([0; 16 * 1024], [0; 16 * 1024]);
     let mut done = 0;
     let mut progress = Instant::now();
     while done < count {
@@ -131,37 +136,44 @@ pub fn open(target: &Target, count: usize) -> Result<Vec<Open>, String> {
             let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
             let id = epoll::EventData::new_u64(opening.len() as u64);
             epoll::add(&epoll, &socket, id, flags).map_err(failed("epoll_ctl"))?;
-            opening.push((socket, Vec::new(), false));
+            let link = Link::new(socket, target.address.ip(), target.trust.as_ref())?;
+            opening.push((link, Vec::new(), false));
         }
         wait(&epoll, &mut events, 100)?;
         for event in &events {
             let (at, flags) = (event.data.u64() as usize, event.flags);
-            let (socket, head, asked) = &mut opening[at];
+            let (link, head, asked) = &mut opening[at];
             let refused = |why: String| format!("connection {} of {count} refused: {why}", at + 1);
             if glued[at].is_some() {
                 continue;
             }
             if !*asked && flags.contains(EventFlags::OUT) {
-                sockopt::socket_error(&*socket)
+                sockopt::socket_error(&*link)
                     .and_then(|result| result)
                     .map_err(|error| refused(error.to_string()))?;
-                sockopt::set_tcp_nodelay(&*socket, true).map_err(failed("TCP_NODELAY"))?;
-                match rustix::net::send(&*socket, &request, SendFlags::NOSIGNAL) {
+                sockopt::set_tcp_nodelay(&*link, true).map_err(failed("TCP_NODELAY"))?;
+                match link.send(&request) {
                     Ok(sent) if sent == request.len() => *asked = true,
                     result => return Err(refused(format!("sending the request: {result:?}"))),
                 }
             }
-            let mut buffer = [0; 4096];
-            match rustix::net::recv(&*socket, &mut buffer[..], RecvFlags::empty()) {
-                Ok((0, _)) => {
-                    return Err(refused(format!(
-                        "closed after {:?}",
-                        String::from_utf8_lossy(head)
-                    )));
+            loop {
+                match link.receive(&mut buffer, &mut scratch) {
+                    Ok(None) => {
+                        return Err(refused(format!(
+                            "closed after {:?}",
+                            String::from_utf8_lossy(head)
+                        )));
+                    }
+                    Ok(Some(received)) => {
+                        head.extend_from_slice(&buffer[..received.bytes]);
+                        if received.is_drained {
+                            break;
+                        }
+                    }
+                    Err(Errno::AGAIN) => break,
+                    Err(error) => return Err(refused(error.to_string())),
                 }
-                Ok((read, _)) => head.extend_from_slice(&buffer[..read]),
-                Err(Errno::AGAIN) => {}
-                Err(error) => return Err(refused(error.to_string())),
             }
             if let Some(end) = wire::head_end(head) {
                 let rest = head.split_off(end);
@@ -173,7 +185,7 @@ pub fn open(target: &Target, count: usize) -> Result<Vec<Open>, String> {
                     let body = String::from_utf8_lossy(&rest);
                     return Err(refused(format!("{} {}", text.trim_end(), body.trim_end())));
                 }
-                epoll::delete(&epoll, &*socket).map_err(failed("epoll_ctl"))?;
+                epoll::delete(&epoll, &*link).map_err(failed("epoll_ctl"))?;
                 glued[at] = Some(rest);
                 done += 1;
                 progress = Instant::now();
@@ -188,9 +200,7 @@ pub fn open(target: &Target, count: usize) -> Result<Vec<Open>, String> {
         }
     }
     let opened = opening.into_iter().zip(glued);
-    Ok(opened
-        .map(|((socket, ..), glued)| Open { socket, glued: glued.unwrap_or_default() })
-        .collect())
+    Ok(opened.map(|((link, ..), glued)| Open { link, glued: glued.unwrap_or_default() }).collect())
 }
 
 /// Waits for events, at most so long; -1 is for ever.

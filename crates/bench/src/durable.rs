@@ -2,7 +2,7 @@
 //! disk in the same minutes.
 
 use crate::bare;
-use crate::generator::Histogram;
+use crate::histogram::Histogram;
 use crate::load::{Rate, Rooms, Senders};
 use crate::random::Random;
 use crate::report::significant;

@@ -5,11 +5,12 @@ use std::time::Instant;
 use rustix::event::epoll::{self, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
 
 use crate::audience::{Audience, Faults, Inflate};
 use crate::connect::{self, Open, Target, failed};
 use crate::fanout::run_number;
+use crate::histogram::Histogram;
+use crate::link::Link;
 use crate::load::{Rooms, Senders};
 use crate::text::{MARKER_BYTES, Text};
 use crate::wire;
@@ -71,10 +72,12 @@ pub struct Generator {
     start: Instant,
     wait: Wait,
     epoll: OwnedFd,
-    sockets: Vec<Option<OwnedFd>>,
+    links: Vec<Option<Link>>,
     /// By room, then by publisher.
     outboxes: Vec<Outbox>,
     buffer: Box<[u8]>,
+    /// What came enciphered.
+    scratch: Box<[u8]>,
     events: Vec<epoll::Event>,
 }
 
@@ -135,9 +138,10 @@ impl Generator {
             start: Instant::now(),
             wait,
             epoll,
-            sockets: Vec::with_capacity(opened.len()),
+            links: Vec::with_capacity(opened.len()),
             outboxes,
             buffer: vec![0; READ_BYTES].into(),
+            scratch: vec![0; if target.trust.is_some() { READ_BYTES } else { 0 }].into(),
             events: Vec::with_capacity(EVENTS_MAX),
         };
         for (who, open) in opened.into_iter().enumerate() {
@@ -147,8 +151,8 @@ impl Generator {
             flags.set(EventFlags::IN, !is_deaf);
             flags.set(EventFlags::OUT, place < publishers);
             let id = epoll::EventData::new_u64(who as u64);
-            epoll::add(&generator.epoll, &open.socket, id, flags).map_err(failed("epoll_ctl"))?;
-            generator.sockets.push(Some(open.socket));
+            epoll::add(&generator.epoll, &open.link, id, flags).map_err(failed("epoll_ctl"))?;
+            generator.links.push(Some(open.link));
             if is_deaf {
                 generator.audiences[room].ignore(place);
             } else if !open.glued.is_empty() {
@@ -295,16 +299,16 @@ impl Generator {
 
     /// Whether the first connection of a room stands.
     pub fn is_connected(&self, room: usize) -> bool {
-        self.sockets[room * self.seats.receivers].is_some()
+        self.links[room * self.seats.receivers].is_some()
     }
 
     /// Ends all connections with a closing handshake's first half.
     pub fn close(mut self) {
         let mut frame = Vec::new();
         wire::put_masked(&mut frame, wire::CLOSE, &1000u16.to_be_bytes(), MASK);
-        for socket in self.sockets.drain(..).flatten() {
+        for mut link in self.links.drain(..).flatten() {
             // A server that is gone already doesn't want it.
-            let _ = rustix::net::send(&socket, &frame, SendFlags::NOSIGNAL);
+            let _ = link.send(&frame);
         }
     }
 
@@ -362,23 +366,22 @@ impl Generator {
     fn read(&mut self, who: usize, ending: bool) {
         let (room, place) = self.seat(who);
         if place >= self.seats.receivers - self.seats.deaf {
-            self.deaf_gone += usize::from(self.sockets[who].take().is_some());
+            self.deaf_gone += usize::from(self.links[who].take().is_some());
             return;
         }
         loop {
-            let Some(socket) = &self.sockets[who] else { return };
-            match rustix::net::recv(socket, &mut self.buffer[..], RecvFlags::empty()) {
-                Ok((0, _)) => return self.gone(who, "the server closed the connection"),
-                Ok((read, _)) => {
+            let Some(link) = &mut self.links[who] else { return };
+            match link.receive(&mut self.buffer, &mut self.scratch) {
+                Ok(None) => return self.gone(who, "the server closed the connection"),
+                Ok(Some(received)) => {
                     if self.audiences[room].each.is_some() {
                         self.now_ns = self.clock_ns();
                         self.audiences[room].now_ns = self.now_ns;
                     }
                     let buffer = std::mem::take(&mut self.buffer);
-                    self.received(who, &buffer[..read]);
-                    let drained = read < buffer.len() && !ending;
+                    self.received(who, &buffer[..received.bytes]);
                     self.buffer = buffer;
-                    if drained {
+                    if received.is_drained && !ending {
                         return;
                     }
                 }
@@ -434,9 +437,9 @@ impl Generator {
             // Never inside a frame that is half written.
             self.outboxes[outbox].bytes.append(&mut replies);
             self.write(who);
-        } else if let Some(socket) = &self.sockets[who] {
+        } else if let Some(link) = &mut self.links[who] {
             // A socket that took nothing but a handshake has room for this.
-            let _ = rustix::net::send(socket, &replies, SendFlags::NOSIGNAL);
+            let _ = link.send(&replies);
         }
         replies.clear();
         self.audiences[room].replies = replies;
@@ -445,9 +448,12 @@ impl Generator {
     fn write(&mut self, who: usize) {
         let Some(outbox) = self.outbox_of(who) else { return };
         let outbox = &mut self.outboxes[outbox];
+        if let Some(Err(error)) = self.links[who].as_mut().map(Link::flush) {
+            return self.gone(who, &error.to_string());
+        }
         while outbox.written < outbox.bytes.len() {
-            let Some(socket) = &self.sockets[who] else { return };
-            match rustix::net::send(socket, &outbox.bytes[outbox.written..], SendFlags::NOSIGNAL) {
+            let Some(link) = &mut self.links[who] else { return };
+            match link.send(&outbox.bytes[outbox.written..]) {
                 Ok(sent) => outbox.written += sent,
                 Err(Errno::AGAIN) => return,
                 Err(Errno::INTR) => {}
@@ -459,7 +465,7 @@ impl Generator {
     }
 
     fn gone(&mut self, who: usize, why: &str) {
-        if self.sockets[who].take().is_some() {
+        if self.links[who].take().is_some() {
             let (room, place) = self.seat(who);
             self.audiences[room].gone(place, why);
             self.follow_up(room);
@@ -538,82 +544,9 @@ fn put(payload: &mut [u8], at: usize, digits: &[u8]) {
     }
 }
 
-/// Times in nanoseconds, kept to 3 %.
-pub struct Histogram {
-    counts: Box<[u64]>,
-    total: u64,
-}
-
-const STEPS: u64 = 32;
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self { counts: vec![0; (STEPS * 60) as usize].into(), total: 0 }
-    }
-}
-
-impl Histogram {
-    pub fn record(&mut self, value: u64) {
-        self.counts[Self::bucket(value)] += 1;
-        self.total += 1;
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
-            *sum += count;
-        }
-        self.total += other.total;
-    }
-
-    /// The value that `share` of all are below or at; 0 when there is none.
-    pub fn quantile(&self, share: f64) -> u64 {
-        let mut left = (self.total as f64 * share).ceil() as u64;
-        for (bucket, &count) in self.counts.iter().enumerate() {
-            if count >= left && count > 0 {
-                return Self::value(bucket as u64);
-            }
-            left = left.saturating_sub(count);
-        }
-        0
-    }
-
-    fn bucket(value: u64) -> usize {
-        if value < STEPS {
-            return value as usize;
-        }
-        let octave = u64::from(value.ilog2() - STEPS.ilog2());
-        (STEPS * octave + (value >> octave)) as usize
-    }
-
-    fn value(bucket: u64) -> u64 {
-        if bucket < 2 * STEPS {
-            return bucket;
-        }
-        let octave = bucket / STEPS - 1;
-        (bucket - STEPS * octave) << octave
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_histogram_is_right_to_three_percent() {
-        for value in [0, 1, 31, 32, 33, 63, 64, 1_000, 123_456, 9_876_543_210, u64::MAX >> 1] {
-            let mut histogram = Histogram::default();
-            histogram.record(value);
-            let found = histogram.quantile(0.5);
-            assert!(found <= value && value - found <= value / 32, "{value} became {found}");
-        }
-        let mut histogram = Histogram::default();
-        (1..=1000).for_each(|value| histogram.record(value * 1000));
-        let [p50, p99] = [0.5, 0.99].map(|share| histogram.quantile(share));
-        assert!(
-            (480_000..=500_000).contains(&p50) && (960_000..=990_000).contains(&p99),
-            "{p50} {p99}"
-        );
-    }
 
     #[test]
     fn each_message_carries_its_counter_under_the_mask() {

@@ -4,7 +4,8 @@
 
 use crate::audience::Inflate;
 use crate::connect::{self, Target, failed};
-use crate::generator::Histogram;
+use crate::histogram::Histogram;
+use crate::link::Link;
 use crate::server;
 use crate::wire::{self, Header};
 use rustix::event::epoll::{self, EventFlags};
@@ -12,7 +13,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// What everybody says: as long as what people write, in two scripts.
@@ -36,6 +37,7 @@ pub struct Senders {
     senders: Vec<Sender>,
     run: String,
     inflate: Inflate,
+    address: IpAddr,
 }
 
 struct Sender {
@@ -88,9 +90,9 @@ impl Senders {
         let mut senders = Vec::with_capacity(count);
         for (at, open) in connect::open(target, count)?.into_iter().enumerate() {
             let id = epoll::EventData::new_u64(at as u64);
-            epoll::add(&epoll, &open.socket, id, EventFlags::IN).map_err(failed("epoll_ctl"))?;
+            epoll::add(&epoll, &open.link, id, EventFlags::IN).map_err(failed("epoll_ctl"))?;
             senders.push(Sender {
-                socket: open.socket,
+                socket: open.link.into_socket()?,
                 input: open.glued,
                 user: String::new(),
                 epoch: String::new(),
@@ -100,7 +102,13 @@ impl Senders {
                 sent_at: VecDeque::new(),
             });
         }
-        let mut all = Self { epoll, senders, run: run.to_owned(), inflate: Inflate::default() };
+        let mut all = Self {
+            epoll,
+            senders,
+            run: run.to_owned(),
+            inflate: Inflate::default(),
+            address: target.address.ip(),
+        };
         for (at, sender) in all.senders.iter().enumerate() {
             sender.send(&hello(run, at))?;
         }
@@ -183,9 +191,11 @@ impl Senders {
         }
         let mut rooms: Vec<String> = self.senders.iter().map(|one| one.room.clone()).collect();
         rooms.dedup();
+        let address = self.address;
         let open = |sender: Sender| {
             epoll::delete(&self.epoll, &sender.socket).map_err(failed("epoll_ctl"))?;
-            Ok(connect::Open { socket: sender.socket, glued: sender.input })
+            let link = Link::new(sender.socket, address, None)?;
+            Ok(connect::Open { link, glued: sender.input })
         };
         let opened: Result<_, String> = self.senders.into_iter().map(open).collect();
         Ok((opened?, rooms))

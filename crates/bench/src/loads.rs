@@ -1,9 +1,14 @@
-//! Loads besides the table's: at a rate, in many rooms, with readers who don't read, deflated.
+//! Loads besides the table's: at a rate, in many rooms, with readers who don't read, deflated, over TLS.
+
+use std::path::Path;
+use std::process::Command;
 
 use crate::compare::{Case, Plan, Way};
 use crate::fanout::{Load, Shape};
 use crate::generator::Wait;
+use crate::link::Trust;
 use crate::peer::{self, Peer};
+use crate::server::Folder;
 use crate::table::thousands;
 
 /// What all loads have in common.
@@ -216,4 +221,62 @@ pub fn deflate(common: &Common, subscribers: usize, bytes: &[usize]) -> Result<b
         }
     }
     common.run(cases)
+}
+
+/// Subscribers over wss, beside those who aren't.
+pub fn tls(common: &Common, subscribers: usize) -> Result<bool, String> {
+    let folder = Folder::new("tls")?;
+    let [certificate, key, authority] = certificates(&folder)?;
+    let trust = Trust::in_file(Path::new(&authority))?;
+    let words = ["--tls-cert", certificate.as_str(), "--tls-key", key.as_str()];
+    let mut peers = Vec::new();
+    if let Some(mut bun) = common.bun(&["tls", &certificate, &key]) {
+        bun.name = "bun-tls".into();
+        peers.push((bun, Some(trust.clone())));
+    }
+    for damso in common.damsos()? {
+        let mut secure = damso.clone().and(&words);
+        secure.name.push_str("-tls");
+        peers.extend([(secure, Some(trust.clone())), (damso, None)]);
+    }
+    for (peer, _) in &mut peers {
+        peer.shown = peer.shown.replace(&*folder.path().to_string_lossy(), "FOLDER");
+    }
+    let mut cases = Vec::new();
+    for in_flight in [1, 64] {
+        let base = cases.len();
+        cases.extend(peers.iter().map(|(peer, trust)| Case {
+            load_name: format!(
+                "{} subscribers, 64 B, {in_flight} in flight",
+                thousands(subscribers as u64)
+            ),
+            peer: peer.clone(),
+            target: Way { trust: trust.clone(), ..Way::default() },
+            load: common.load(subscribers, 64, in_flight),
+            shape: Shape::default(),
+            base,
+        }));
+    }
+    common.run(cases)
+}
+
+/// A certificate for this machine, its key, and the one that vouches for it, made for this run.
+fn certificates(folder: &Folder) -> Result<[String; 3], String> {
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (authority, authority_key) = (path("authority.pem"), path("authority.key"));
+    let (certificate, key) = (path("certificate.pem"), path("certificate.key"));
+    let make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+    let is_none = "basicConstraints=critical,CA:FALSE";
+    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+    let own = ["-subj", "/CN=bench", "-out", &authority, "-keyout", &authority_key];
+    let vouched = ["-subj", "/CN=localhost", "-out", &certificate, "-keyout", &key];
+    let by = ["-CA", &authority, "-CAkey", &authority_key, "-addext", is_none, "-addext", names];
+    for words in [own.to_vec(), [&vouched[..], &by[..]].concat()] {
+        let made = Command::new("openssl").args(make.split(' ')).args(words).output();
+        let made = made.map_err(|error| format!("openssl: {error}"))?;
+        if !made.status.success() {
+            return Err(format!("openssl: {}", String::from_utf8_lossy(&made.stderr).trim()));
+        }
+    }
+    Ok([certificate, key, authority])
 }

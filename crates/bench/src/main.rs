@@ -13,8 +13,10 @@ mod durable;
 mod fanout;
 mod floor;
 mod generator;
+mod histogram;
 mod history;
 mod hold;
+mod link;
 mod load;
 mod loads;
 mod member;
@@ -86,7 +88,7 @@ fn main() -> ExitCode {
             "resume" => commands::resume(arguments),
             "store" | "half" => commands::store(arguments),
             "storm" => commands::storm(arguments),
-            "rate" | "rooms" | "slow" | "deflate" => commands::loads(arguments),
+            "rate" | "rooms" | "slow" | "deflate" | "tls" => commands::loads(arguments),
             "chaos" => commands::chaos(arguments),
             "help" | "--help" | "-h" => {
                 print!("{INTRODUCTION}\n{}\n{HELP}{}", beside::HELP, commands::HELP);

@@ -13,7 +13,8 @@ use rustix::net::{RecvFlags, SendFlags, sockopt};
 
 use crate::connect::{self, Sources, Target, failed};
 use crate::fanout::{self, Load, Prepared, Shape};
-use crate::generator::{Histogram, Wait};
+use crate::generator::Wait;
+use crate::histogram::Histogram;
 use crate::load::{self, Rooms, Senders, WELCOME};
 use crate::peer;
 use crate::report::significant;
