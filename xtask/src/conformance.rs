@@ -1,4 +1,4 @@
-//! `cargo xtask conformance`: the Autobahn TestSuite as referee over both engines and the client
+//! `cargo xtask conformance`: the Autobahn TestSuite as referee over all engines and the client
 //! role. The suite is made by `autobahn/port.py` and run by `autobahn/referee.py`.
 
 use crate::run::{self, Failure, cargo, release, root, target};
@@ -14,17 +14,20 @@ pub enum Peer {
     Event,
     /// `damso echo --engine threads`, likewise.
     Threads,
+    /// `damso echo --engine uring`, likewise.
+    Uring,
     /// The example `autobahn_client`, tested by the fuzzing server.
     Client,
 }
 
 impl Peer {
-    pub const ALL: [Peer; 3] = [Peer::Event, Peer::Threads, Peer::Client];
+    pub const ALL: [Peer; 4] = [Peer::Event, Peer::Threads, Peer::Uring, Peer::Client];
 
     fn name(self) -> &'static str {
         match self {
             Peer::Event => "event",
             Peer::Threads => "threads",
+            Peer::Uring => "uring",
             Peer::Client => "client",
         }
     }
@@ -64,7 +67,9 @@ fn parse(args: &[String]) -> run::Result<Arguments> {
                 let name = value()?;
                 let peer = Peer::ALL.into_iter().find(|peer| peer.name() == name);
                 let unknown = || {
-                    Failure::usage(format!("no engine {name}; there are event, threads, client"))
+                    Failure::usage(format!(
+                        "no engine {name}; there are event, threads, uring, client"
+                    ))
                 };
                 parsed.peers = vec![peer.ok_or_else(unknown)?];
             }
@@ -84,7 +89,7 @@ pub fn build_program() -> run::Result {
     run::run(&mut cargo(["build", "--release", "-p", "damso"]))
 }
 
-/// Runs the cases on each peer, also after one has failed: the three verdicts belong together.
+/// Runs the cases on each peer, also after one has failed: the verdicts belong together.
 /// Expects the program to be built.
 pub fn referee(peers: &[Peer], cases: &str, strict: bool) -> run::Result {
     let suite = tools::autobahn()?;
@@ -102,7 +107,7 @@ pub fn referee(peers: &[Peer], cases: &str, strict: bool) -> run::Result {
             referee.arg("--strict");
         }
         let outcome = match peer {
-            Peer::Event | Peer::Threads => test_server(peer, referee),
+            Peer::Event | Peer::Threads | Peer::Uring => test_server(peer, referee),
             Peer::Client => judge(referee.arg("--").arg(release("examples").join(CLIENT))),
         };
         failures.extend(outcome.err().map(|failure| (peer, failure)));
@@ -237,7 +242,7 @@ mod tests {
         assert_eq!(parse_words("").ok(), Some(all));
         let one = Arguments { peers: vec![Peer::Threads], cases: "7.*".into(), strict: true };
         assert_eq!(parse_words("--engine threads --cases 7.* --strict").ok(), Some(one));
-        assert!(parse_words("--engine uring").is_err());
+        assert!(parse_words("--engine steam").is_err());
         assert!(parse_words("--cases").is_err());
     }
 }

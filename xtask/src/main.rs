@@ -34,8 +34,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "conformance",
-        args: "[--engine event|threads|client] [--cases PATTERNS] [--strict]",
-        help: "Autobahn's 517 cases, or those like 1.*,7.1.*, on both engines and the client",
+        args: "[--engine event|threads|uring|client] [--cases PATTERNS] [--strict]",
+        help: "Autobahn's 517 cases, or those like 1.*,7.1.*, on all engines and the client",
         run: conformance::command,
     },
     Command {

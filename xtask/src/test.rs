@@ -63,11 +63,7 @@ pub const STAGES: &[Stage] = &[
         help: "killed, cut off, without power or room: nothing acknowledged is lost",
         run: chaos,
     },
-    Stage {
-        name: "conformance",
-        help: "Autobahn: both engines and the client role",
-        run: autobahn,
-    },
+    Stage { name: "conformance", help: "Autobahn: all engines and the client role", run: autobahn },
     Stage { name: "web", help: "the pages: node --test, types, then browsers", run: web },
 ];
 

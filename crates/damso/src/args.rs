@@ -103,10 +103,10 @@ pub struct ServeArgs {
     /// Keep nothing on disk, for trials
     #[arg(long)]
     pub memory: bool,
-    /// How to serve connections: event or threads
+    /// How to serve connections: event, uring, threads or auto
     #[arg(long, value_name = "NAME", hide = true)]
     pub engine: Option<String>,
-    /// How many loops the event engine runs
+    /// How many loops the engine runs; threads has none
     #[arg(long, value_name = "N", hide = true)]
     pub shards: Option<usize>,
     /// Let pages of this origin use the chat; * lets all
@@ -206,7 +206,7 @@ pub struct EchoArgs {
     /// Where to listen; may be given more than once; port 0 picks one
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Vec<String>,
-    /// How to serve connections: event or threads
+    /// How to serve connections: event, uring, threads or auto
     #[arg(long, value_name = "NAME")]
     pub engine: Option<String>,
     /// What to log on stderr: error, warn, info or debug

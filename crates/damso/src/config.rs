@@ -33,7 +33,7 @@ struct Server {
     data: String,
     /// event or threads.
     engine: String,
-    /// Loops of the event engine; 0: as many as were measured best.
+    /// Loops of the engine, where it has loops; 0: as many as were measured best.
     shards: usize,
     allow_origin: Vec<String>,
     allow_host: Vec<String>,
@@ -76,7 +76,7 @@ pub struct Config {
     pub data: Option<PathBuf>,
     /// How connections are served.
     pub engine: Kind,
-    /// Loops of the event engine, at least 1.
+    /// Loops of the engine, where it has loops, at least 1.
     pub shards: usize,
     /// Whose names and pages are trusted.
     pub policy: Policy,
@@ -191,7 +191,13 @@ fn check(server: Server, data: Option<PathBuf>, limits: Limits) -> Result<Config
     let engine = match server.engine.as_str() {
         "event" => Kind::Event,
         "threads" => Kind::Threads,
-        other => return Err(format!("--engine {other:?} is not known; it is event or threads")),
+        "uring" => Kind::Uring,
+        "auto" => Kind::Auto,
+        other => {
+            return Err(format!(
+                "--engine {other:?} is not known; it is event, uring, threads or auto"
+            ));
+        }
     };
     let log = match server.log.as_str() {
         "error" => tracing::Level::ERROR,
@@ -206,7 +212,9 @@ fn check(server: Server, data: Option<PathBuf>, limits: Limits) -> Result<Config
         return Err(format!("--shards {} is too many; up to {SHARDS_MAX} work", server.shards));
     }
     if engine == Kind::Threads && server.shards > 1 {
-        return Err("--shards is for --engine event; threads has one thread a connection".into());
+        return Err(
+            "--shards is for --engine event and uring; threads has one thread a connection".into(),
+        );
     }
     let tls = match (server.tls_cert.as_str(), server.tls_key.as_str()) {
         ("", "") => None,

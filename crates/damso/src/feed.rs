@@ -56,6 +56,17 @@ pub trait Outlet {
     /// Offers a batch to a slot's socket; how many of its bytes were taken. A socket that is gone
     /// takes everything: its owner learns of the end in another way.
     fn send(&mut self, slot: u32, batch: &Batch<'_>) -> usize;
+
+    /// Offers one batch to many slots' sockets. Of those that take less than all of it, slot and
+    /// bytes taken are appended to `cuts`.
+    fn send_to_all(&mut self, slots: &[u32], batch: &Batch<'_>, cuts: &mut Vec<(u32, usize)>) {
+        for &slot in slots {
+            let taken = self.send(slot, batch);
+            if taken < batch.bytes().len() {
+                cuts.push((slot, taken));
+            }
+        }
+    }
 }
 
 /// How far [`Feeds::resume`] came.
@@ -282,12 +293,7 @@ impl Feeds {
         let (batch, mut short) = (Batch::of(&bytes), Vec::new());
         for encoding in [Encoding::V1, Encoding::V1Deflated] {
             let mut cuts = Vec::new();
-            for &slot in &feed.live[encoding as usize] {
-                let taken = outlet.send(slot, &batch);
-                if taken < bytes.len() {
-                    cuts.push((slot, taken));
-                }
-            }
+            outlet.send_to_all(&feed.live[encoding as usize], &batch, &mut cuts);
             for (slot, taken) in cuts {
                 feed.drop_out(slot, encoding, &mut self.readers, index);
                 // Of what wasn't begun nothing is owed.
@@ -492,18 +498,13 @@ impl Feeds {
             while next <= feed.head && !feed.live[encoding as usize].is_empty() {
                 let (end, batch) =
                     feed.gather(next, encoding, &mut self.encoder, &mut self.scratch);
-                let len = batch.bytes().len();
                 let live = &feed.live[encoding as usize];
                 // Once for all of them; what was cut is taken off again.
                 self.delivered += live.len() as u64 * (end - next);
                 let (before, after) = live.split_at(feed.rotation % live.len());
-                let mut cuts: Vec<(u32, usize)> = Vec::new();
-                for &slot in after.iter().chain(before) {
-                    let taken = outlet.send(slot, &batch);
-                    if taken < len {
-                        cuts.push((slot, taken));
-                    }
-                }
+                let mut cuts = Vec::new();
+                outlet.send_to_all(after, &batch, &mut cuts);
+                outlet.send_to_all(before, &batch, &mut cuts);
                 for (slot, taken) in cuts {
                     let cut = feed.locate(next, taken, encoding, &mut self.encoder);
                     self.delivered -= end - cut.next;

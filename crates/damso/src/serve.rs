@@ -79,7 +79,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let health = Health::new(
         Scene {
             metrics: metrics.clone(),
-            engine: config.engine.name(),
+            engine: running.kind.name(),
             folder: config.data.clone(),
         },
         to_hub.clone(),

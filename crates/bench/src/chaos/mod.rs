@@ -30,6 +30,8 @@ pub struct Plan {
     pub damso: Option<String>,
 }
 
+/// Which serve by turns.
+const ENGINES: [&str; 3] = ["event", "threads", "uring"];
 /// In one folder, so that all transcripts fit into memory.
 const KILLS_A_ROUND: usize = 40;
 /// The last ones in which no connection dies without a word: that is noticed only after 12 s, and
@@ -104,7 +106,7 @@ fn one_round(plan: &Plan, data: &Path) -> Result<(Findings, String), String> {
         }
         running.kill()?;
         thread::sleep(Duration::from_millis(random.between(0, 150)));
-        running = server.start(if kill % 2 == 0 { "event" } else { "threads" }, None)?;
+        running = server.start(ENGINES[kill % ENGINES.len()], None)?;
         if kill % 5 == 0 {
             println!(
                 "  kill {kill} of {}: {} acked, {}, {:.0} s",

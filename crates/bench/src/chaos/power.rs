@@ -7,6 +7,7 @@
 //! can say that all is well (seen with ext4 of Linux 6.18: 1 of 120 cuts). So what counts is what
 //! was heard before the cut is begun.
 
+use super::ENGINES;
 use super::actor::TALKING;
 use super::check::{self, Findings, Unanswered, Witness};
 use super::crew::{self, Crew};
@@ -94,7 +95,7 @@ fn under_server(seed: u64, folder: &Path, damso: Option<&str>) -> Result<Finding
         actor
     });
     let crew = Crew::start(actors.collect())?;
-    let engine = if seed.is_multiple_of(2) { "event" } else { "threads" };
+    let engine = ENGINES[(seed % ENGINES.len() as u64) as usize];
     let mut running = server.start(engine, None)?;
     crew.open(server.address)?;
     crew.phase(TALKING);

@@ -1,9 +1,9 @@
 //! One readiness loop a shard: the modern `select`. Edge-triggered, with one read buffer for all
 //! its sockets; each loop first reads everything that is ready, then writes.
 
-use super::{ACCEPT_PAUSE, Accepted, Links, Running, STOP_MAX, accept};
+use super::inbox::Inbox;
+use super::{ACCEPT_PAUSE, Accepted, Kind, Links, RESET, Running, STOP_MAX, accept, settle};
 use crate::feed::{Batch, Outlet};
-use crate::metrics::Figure;
 use crate::session::Fate;
 use crate::shard::{Newcomer, Shard, ShardHandle, ToShard};
 use crate::tls::{ReadBuffer, Received, Stream};
@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 use tracing::warn;
@@ -21,9 +21,6 @@ use tracing::warn;
 const READ_BYTES: usize = 64 * 1024;
 /// Connections that one loop takes in before it looks at the others again.
 const ACCEPTS_MAX: usize = 256;
-
-/// Why a socket is lost that can't be read or written any more.
-const RESET: &str = "the connection was reset";
 
 const WAKER: Token = Token(usize::MAX);
 /// Listeners count down from here, sockets up from 0.
@@ -38,11 +35,9 @@ pub fn start(shards: usize, listeners: Vec<TcpListener>, links: Links) -> io::Re
     let mut handles = Vec::new();
     for _ in 0..shards {
         let poll = Poll::new()?;
-        let inbox = Arc::new(Inbox {
-            queue: Mutex::new(Vec::new()),
-            length: links.context.metrics.queue("shard"),
-            waker: Waker::new(poll.registry(), WAKER)?,
-        });
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let length = links.context.metrics.queue("shard");
+        let inbox = Arc::new(Inbox::new(length, move || waker.wake()));
         let given = inbox.clone();
         handles.push(ShardHandle::new(move |batch| given.give(batch)));
         polls.push((poll, inbox));
@@ -66,39 +61,7 @@ pub fn start(shards: usize, listeners: Vec<TcpListener>, links: Links) -> io::Re
         let thread = thread::Builder::new().name(format!("shard-{index}"));
         threads.push(thread.spawn(move || engine.run())?);
     }
-    Ok(Running { shards: handles, threads })
-}
-
-/// What other threads have for a shard. Its loop is woken only if nothing was waiting already.
-struct Inbox {
-    queue: Mutex<Vec<ToShard>>,
-    /// What is told of it.
-    length: Arc<Figure>,
-    waker: Waker,
-}
-
-impl Inbox {
-    fn give(&self, mut batch: Vec<ToShard>) {
-        // A thread that panics ends the process, so the lock can't be poisoned.
-        let Ok(mut queue) = self.queue.lock() else { return };
-        let was_empty = queue.is_empty();
-        if was_empty {
-            *queue = batch;
-        } else {
-            queue.append(&mut batch);
-        }
-        self.length.show(queue.len() as u64);
-        drop(queue);
-        if was_empty && let Err(error) = self.waker.wake() {
-            warn!(%error, "a shard could not be woken");
-        }
-    }
-
-    fn take(&self) -> Vec<ToShard> {
-        let Ok(mut queue) = self.queue.lock() else { return Vec::new() };
-        self.length.show(0);
-        std::mem::take(&mut *queue)
-    }
+    Ok(Running { kind: Kind::Event, shards: handles, threads })
 }
 
 struct Engine {
@@ -186,14 +149,7 @@ impl Engine {
                 }
             }
             self.shard.handle_timeouts(now);
-            self.shard.settle(&mut self.sockets, now);
-            // Sockets that failed while they were written to, and whatever follows from it.
-            while !self.sockets.lost.is_empty() {
-                for (slot, why) in std::mem::take(&mut self.sockets.lost) {
-                    self.shard.lost(slot, why);
-                }
-                self.shard.settle(&mut self.sockets, now);
-            }
+            settle(&mut self.shard, &mut self.sockets, now);
             self.carry_out();
             let hub = self.shard.take_hub();
             if !hub.is_empty() {
@@ -371,6 +327,12 @@ impl Sockets {
         if !std::mem::replace(&mut socket.unread, true) {
             unread.push(slot);
         }
+    }
+}
+
+impl super::Sockets for Sockets {
+    fn take_lost(&mut self) -> Vec<(u32, &'static str)> {
+        std::mem::take(&mut self.lost)
     }
 }
 

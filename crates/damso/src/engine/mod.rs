@@ -1,22 +1,29 @@
-//! Engines own sockets and wait; nothing else. Both run the same shards' logic and the same tests.
+//! Engines own sockets and wait; nothing else. All run the same shards' logic and the same tests.
 
 pub mod event;
+mod inbox;
 pub mod threads;
+#[cfg(target_os = "linux")]
+pub mod uring;
 
+use crate::feed::Outlet;
 use crate::readers::Readers;
 use crate::session::Context;
-use crate::shard::{Newcomer, ShardHandle};
+use crate::shard::{Newcomer, Shard, ShardHandle};
 use crate::tls::{Certificate, Stream};
 use damso_chat::hub::Input;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
-use tracing::warn;
+use std::time::{Duration, Instant};
+use tracing::{info, warn};
 
 /// After running out of descriptors or memory, accepting rests so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why a connection is over whose socket failed.
+const RESET: &str = "the connection was reset";
 
 /// How long a stopping engine waits for its connections to end.
 const STOP_MAX: Duration = Duration::from_secs(2);
@@ -28,6 +35,10 @@ pub enum Kind {
     Event,
     /// A thread per connection.
     Threads,
+    /// A completion loop in shards, on Linux's io_uring.
+    Uring,
+    /// [`Kind::Uring`] where the system lets us, else [`Kind::Event`].
+    Auto,
 }
 
 impl Kind {
@@ -36,6 +47,8 @@ impl Kind {
         match self {
             Self::Event => "event",
             Self::Threads => "threads",
+            Self::Uring => "uring",
+            Self::Auto => "auto",
         }
     }
 }
@@ -67,13 +80,16 @@ impl Links {
 
 /// An engine that runs.
 pub struct Running {
+    /// Which one it is; never [`Kind::Auto`].
+    pub kind: Kind,
     /// Its shards, by their index.
     pub shards: Vec<ShardHandle>,
     /// Its threads; they end after a stop.
     pub threads: Vec<JoinHandle<()>>,
 }
 
-/// Starts an engine on listeners (bound, non-blocking).
+/// Starts an engine on listeners (bound, non-blocking). Where io_uring is refused, as by an old
+/// kernel or a container's seccomp, it is [`Kind::Event`].
 ///
 /// # Errors
 /// Whatever the system has against it.
@@ -86,6 +102,42 @@ pub fn start(
     match kind {
         Kind::Event => event::start(shards, listeners, links),
         Kind::Threads => threads::start(listeners, links),
+        Kind::Uring | Kind::Auto => {
+            #[cfg(target_os = "linux")]
+            let refused = match uring::rings(shards) {
+                Ok(rings) => return uring::start(rings, listeners, links),
+                Err(error) => error,
+            };
+            #[cfg(not(target_os = "linux"))]
+            let refused = io::Error::from(io::ErrorKind::Unsupported);
+            if kind == Kind::Uring {
+                warn!(error = %refused, "this system refuses io_uring; --engine event serves instead");
+            } else {
+                info!(error = %refused, "this system refuses io_uring; --engine event serves");
+            }
+            event::start(shards, listeners, links)
+        }
+    }
+}
+
+/// An engine's sockets, by slot, as far as their shard's writing goes.
+trait Sockets: Outlet {
+    /// Those that failed while they were written to, and how, since it was asked last.
+    fn take_lost(&mut self) -> Vec<(u32, &'static str)>;
+}
+
+/// Writes everything that can be written now, and whatever follows from sockets that fail in it.
+fn settle(shard: &mut Shard, sockets: &mut impl Sockets, now: Instant) {
+    shard.settle(sockets, now);
+    loop {
+        let lost = sockets.take_lost();
+        if lost.is_empty() {
+            return;
+        }
+        for (slot, why) in lost {
+            shard.lost(slot, why);
+        }
+        shard.settle(sockets, now);
     }
 }
 
@@ -112,21 +164,24 @@ fn accept(listener: &TcpListener, links: &Links) -> Accepted {
                 None => Accepted::Gone,
             }
         }
-        Err(error) => match error.kind() {
-            io::ErrorKind::WouldBlock => Accepted::Nobody,
-            io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => Accepted::Gone,
-            _ => {
-                use rustix::io::Errno;
-                let out = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-                if out.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
-                    warn!(%error, "cannot take in another connection; trying again");
-                    Accepted::Rest
-                } else {
-                    // accept(2): errors that are pending on the new socket come out here too.
-                    warn!(%error, "a connection could not be taken in");
-                    Accepted::Gone
-                }
-            }
-        },
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::Nobody,
+        Err(error) if accept_failed(&error) => Accepted::Gone,
+        Err(_) => Accepted::Rest,
     }
+}
+
+/// Logs why a connection wasn't taken in; whether accepting may go on without a rest.
+fn accept_failed(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) {
+        return true;
+    }
+    let out = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    if out.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
+        warn!(%error, "cannot take in another connection; trying again");
+        return false;
+    }
+    // accept(2): errors that are pending on the new socket come out here too.
+    warn!(%error, "a connection could not be taken in");
+    true
 }

@@ -1,7 +1,7 @@
 //! A thread a connection. Each waits for its socket and for its mailbox, and is the only one that
 //! writes to its socket. One more thread accepts, and one runs the relay that feeds the mailboxes.
 
-use super::{ACCEPT_PAUSE, Accepted, Links, Running, STOP_MAX, accept};
+use super::{ACCEPT_PAUSE, Accepted, Kind, Links, RESET, Running, STOP_MAX, accept};
 use crate::metrics::Figure;
 use crate::relay::{Desktop, Mailbox, Relay, ToRelay};
 use crate::session::Fate;
@@ -55,7 +55,7 @@ pub fn start(listeners: Vec<TcpListener>, links: Links) -> io::Result<Running> {
     let relay = Arc::new(move |message| give(vec![ToFanOut::Relay(message)]));
     let fan_out = thread::Builder::new().name("fan-out".into());
     threads.push(fan_out.spawn(move || run_relay(&receiver, &length, &links, relay, &stop))?);
-    Ok(Running { shards: vec![handle], threads })
+    Ok(Running { kind: Kind::Threads, shards: vec![handle], threads })
 }
 
 /// Everything that can move the thread of the relay.
@@ -193,7 +193,7 @@ fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
         let write = |bytes: &[u8]| write(&mut socket, bytes, &mut failed);
         let fate = desktop.settle(write, &*links.hub, now);
         if failed {
-            desktop.lost("the connection was reset");
+            desktop.lost(RESET);
             continue;
         }
         match fate {
@@ -232,7 +232,7 @@ fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
         if desktop.has_read_all() {
             // It may still take what is left to write, but not when both directions are over.
             if over {
-                desktop.lost("the connection was reset");
+                desktop.lost(RESET);
             }
         } else if over || ends || ready.contains(PollFlags::IN) {
             match socket.read(&mut buffer) {
@@ -241,7 +241,7 @@ fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
                 Ok(Received::Bytes { bytes, .. }) => desktop.receive(bytes, now),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
-                    _ => desktop.lost("the connection was reset"),
+                    _ => desktop.lost(RESET),
                 },
             }
         }

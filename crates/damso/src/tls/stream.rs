@@ -83,6 +83,21 @@ impl Stream {
         }
     }
 
+    /// Takes in what somebody else has read from the socket, which is overwritten, and returns what
+    /// it says. Whatever TLS has to say to that is written, or is pending.
+    ///
+    /// # Errors
+    /// The peer broke a rule of TLS.
+    pub fn receive<'a>(
+        &mut self,
+        bytes: &'a mut [u8],
+        plaintext: &'a mut Vec<u8>,
+    ) -> io::Result<&'a mut [u8]> {
+        let Some(tls) = &mut self.tls else { return Ok(bytes) };
+        receive_tls(&self.socket, tls, bytes, plaintext)?;
+        Ok(plaintext)
+    }
+
     /// Writes as much of `bytes` as the socket takes, and what it takes too much by TLS for, which
     /// then is pending. It takes less than all only if the socket is full.
     ///
@@ -152,10 +167,20 @@ fn read_tls<'a>(
         // Without close_notify: whether something is missing, what is spoken above TLS knows.
         return Ok(Received::End);
     }
-    into.plaintext.clear();
+    receive_tls(socket, tls, &mut into.bytes[..count], &mut into.plaintext)?;
+    let more = count == into.bytes.len() || tls.heard_end();
+    Ok(Received::Bytes { bytes: &mut into.plaintext, more })
+}
+
+fn receive_tls(
+    socket: &TcpStream,
+    tls: &mut Tls,
+    bytes: &mut [u8],
+    plaintext: &mut Vec<u8>,
+) -> io::Result<()> {
+    plaintext.clear();
     let was_open = tls.is_open();
-    let received = tls.receive(&mut into.bytes[..count], &mut into.plaintext);
-    if let Err(error) = received {
+    if let Err(error) = tls.receive(bytes, plaintext) {
         debug!(%error, "TLS failed");
         if was_open {
             // The alert goes out if there is room for it.
@@ -169,8 +194,7 @@ fn read_tls<'a>(
         // As above: reading tells.
         let _ = socket.shutdown(Shutdown::Write);
     }
-    let more = count == into.bytes.len() || tls.heard_end();
-    Ok(Received::Bytes { bytes: &mut into.plaintext, more })
+    Ok(())
 }
 
 #[inline(never)]

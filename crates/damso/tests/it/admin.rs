@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
-both_engines![
+all_engines![
     a_webhook_is_made_used_listed_and_revoked,
     users_are_listed_shown_kicked_and_muted_by_id_or_name,
     a_room_is_made_named_filled_and_archived,

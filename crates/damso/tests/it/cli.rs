@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-both_engines![
+all_engines![
     sigterm_stops_with_0,
     quit_stops_with_0,
     a_second_ctrl_c_is_no_failure_either,

@@ -5,7 +5,7 @@ use crate::server::{Engine, Server, damso, run};
 use rustix::process::Signal;
 use std::path::PathBuf;
 
-both_engines![
+all_engines![
     what_everybody_heard_survives_kills,
     a_ban_and_a_mute_hold_over_a_restart_and_hit_nobody_else,
     a_second_server_on_the_same_folder_is_refused,

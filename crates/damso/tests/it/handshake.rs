@@ -6,7 +6,7 @@ use crate::server::{Engine, Server};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-both_engines![
+all_engines![
     what_is_no_opening_handshake_is_refused_with_a_sentence,
     every_way_to_write_a_right_one_is_accepted,
     a_handshake_byte_by_byte_is_accepted,

@@ -7,7 +7,7 @@ use serde_json::json;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-both_engines![
+all_engines![
     figures_are_those_of_the_table_and_count_what_happens,
     figures_are_for_who_asks_without_a_proxy,
     a_healthy_server_says_so,

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-both_engines![
+all_engines![
     // Bytes
     two_bytes_of_binary_end_nobodys_chat,
     every_broken_rule_gets_its_code_and_the_others_chat_on,

@@ -5,7 +5,7 @@ use crate::server::Engine;
 use crate::v1::peer::Peer;
 use serde_json::json;
 
-both_engines![hostile_names_paths_headers_and_texts_leave_plain_lines_and_no_secret,];
+all_engines![hostile_names_paths_headers_and_texts_leave_plain_lines_and_no_secret,];
 
 /// What a terminal acts on.
 const ESCAPES: &str = "\u{1b}[31m\u{9b}2J\u{202e}\r\n1970-01-01T00:00:00Z ERROR forged";

@@ -1,5 +1,5 @@
 //! The program from outside: the real binary, real sockets, bytes written by hand. Every test of
-//! what goes over a socket runs on both engines.
+//! what goes over a socket runs on all engines.
 //!
 //! - `tutorial`: the tutorial's chapters, as a list of checks.
 //! - `handshake`: opening handshakes of every kind, and HTTP beside them.
@@ -18,14 +18,18 @@
 //! Nothing here sleeps to let something happen: a test blocks on what it waits for, up to
 //! [`client::PATIENCE`], or asks the server itself until it says so.
 
-/// Makes of each `fn name(engine: Engine)` two tests: `event::name` and `threads::name`.
-macro_rules! both_engines {
+/// Makes of each `fn name(engine: Engine)` a test for each engine: `event::name` and so on.
+macro_rules! all_engines {
     ($($name:ident,)*) => {
         mod event {
             $(#[test] fn $name() { super::$name(crate::server::Engine::Event); })*
         }
         mod threads {
             $(#[test] fn $name() { super::$name(crate::server::Engine::Threads); })*
+        }
+        #[cfg(target_os = "linux")]
+        mod uring {
+            $(#[test] fn $name() { super::$name(crate::server::Engine::Uring); })*
         }
     };
 }

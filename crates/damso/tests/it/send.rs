@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-both_engines![
+all_engines![
     a_message_from_a_script_is_heard_and_its_sender_stays_the_same,
     what_cannot_be_sent_is_told_with_code_1,
 ];

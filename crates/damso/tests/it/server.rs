@@ -18,6 +18,7 @@ pub(crate) const DAMSO: &str = env!("CARGO_BIN_EXE_damso");
 pub(crate) enum Engine {
     Event,
     Threads,
+    Uring,
 }
 
 impl Engine {
@@ -25,6 +26,7 @@ impl Engine {
         match self {
             Self::Event => "event",
             Self::Threads => "threads",
+            Self::Uring => "uring",
         }
     }
 

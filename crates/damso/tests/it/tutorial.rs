@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-both_engines![
+all_engines![
     // 0. The socket
     the_first_line_printed_is_an_address_that_answers,
     a_restart_on_the_same_port_needn_t_wait_for_old_connections,

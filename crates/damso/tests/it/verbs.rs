@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-both_engines![
+all_engines![
     a_backup_under_load_has_all_that_was_acked_before_and_clients_follow_what_is_restored,
     an_export_has_everything_as_it_stands_now,
     what_cannot_be_done_is_told_in_one_sentence,

@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::server::{Engine, Server};
 use serde_json::{Value, json};
 
-both_engines![
+all_engines![
     the_api_describes_itself,
     messages_change_over_http_as_over_a_socket,
     one_message_is_found_deleted_or_not_there,

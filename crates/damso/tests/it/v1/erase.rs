@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, Instant};
 
-both_engines![
+all_engines![
     who_is_forgotten_is_heard_nowhere_and_stands_in_no_file,
     the_memory_forgets_as_well,
     one_erasure_a_minute_is_everybodys,

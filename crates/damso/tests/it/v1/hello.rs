@@ -6,7 +6,7 @@ use crate::client::{BINARY, Client, FIN, frame};
 use crate::server::Engine;
 use serde_json::json;
 
-both_engines![
+all_engines![
     hello_is_welcomed_and_the_same_key_is_the_same_user,
     a_taken_name_is_refused_with_one_that_is_free_and_the_connection_goes_on,
     before_hello_nothing_is_done,

@@ -7,7 +7,7 @@ use crate::server::Engine;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-both_engines![
+all_engines![
     what_curl_posts_to_the_url_is_said_in_the_room,
     a_url_that_was_revoked_is_as_unknown_as_any_other,
     only_owners_make_see_and_revoke_webhooks,

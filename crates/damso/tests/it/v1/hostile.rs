@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::server::Engine;
 use serde_json::{Value, json};
 
-both_engines![
+all_engines![
     numbers_beyond_any_log_are_answered_like_others,
     a_hello_that_is_refused_ends_the_connection,
     a_request_may_be_called_nought_and_one_without_a_name_has_no_reply,

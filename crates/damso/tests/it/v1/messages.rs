@@ -6,7 +6,7 @@ use crate::server::Engine;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-both_engines![
+all_engines![
     plain_peers_v1_peers_and_the_console_talk_with_each_other,
     what_is_said_and_changed_comes_to_everybody_as_the_same_bytes,
     a_page_shows_messages_as_they_stand_now,

@@ -5,7 +5,7 @@ use super::{Data, chat};
 use crate::server::Engine;
 use serde_json::{Value, json};
 
-both_engines![
+all_engines![
     typing_is_told_to_who_hears_the_room,
     presence_is_told_to_who_watches,
     what_was_read_is_seen_on_other_devices_and_only_grows,

@@ -5,7 +5,7 @@ use super::{Data, chat};
 use crate::server::Engine;
 use serde_json::{Value, json};
 
-both_engines![
+all_engines![
     replay_gives_every_event_once_and_then_live,
     what_cannot_be_replayed_is_reset_with_its_gap_named,
     another_epoch_resets,

@@ -5,7 +5,7 @@ use super::peer::{Peer, http, request};
 use crate::server::{Engine, Server};
 use serde_json::{Value, json};
 
-both_engines![
+all_engines![
     a_public_room_is_made_found_joined_and_left,
     a_private_room_is_there_for_its_members_alone,
     who_is_removed_hears_nothing_more,

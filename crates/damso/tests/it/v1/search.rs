@@ -5,7 +5,7 @@ use super::{Data, chat};
 use crate::server::{Engine, Server};
 use serde_json::{Value, json};
 
-both_engines![
+all_engines![
     what_was_said_is_found_at_once_in_memory,
     what_was_said_is_found_at_once_on_disk,
     rooms_of_others_have_no_hits_in_memory,
