@@ -12,20 +12,26 @@ pub fn command(args: &[String]) -> run::Result {
     run::run(&mut cargo(["build", "--release", "-p", "damso", "-p", "damso-bench"]))?;
     let mut bench = Command::new(release("damso-bench"));
     bench.args(args);
-    if is_whole_table(args) {
+    if let Some(command) = whole(args) {
         tools::need(&tools::PEERS)?;
-        // What is written when the last run is made; until then the runs are kept, and not made again.
+        // What is written when the last run is made; until then the table's runs are kept, and not made again.
         bench.arg("--docs").arg("docs/benchmarks.md");
-        bench.arg("--resume").arg(target().join("bench/fan-out"));
+        if command == "table" {
+            bench.arg("--resume").arg(target().join("bench/fan-out"));
+        }
     }
     run::run(bench.env("DAMSO_BIN", release("damso")).current_dir(root()))
 }
 
-/// Whether this measures all servers under all loads, so that the document is to have it.
-fn is_whole_table(args: &[String]) -> bool {
-    let is_table = args.first().is_none_or(|first| first == "table" || first.starts_with("--"));
-    let chooses = ["--only", "--row", "--peer", "--cores", "--help"];
-    is_table && !args.iter().any(|word| chooses.contains(&word.as_str()))
+/// The command, if it measures all servers in the usual way, so that the document is to have it.
+fn whole(args: &[String]) -> Option<&str> {
+    let chooses = ["--only", "--row", "--peer", "--cores", "--connections", "--docs", "--help"];
+    if args.iter().any(|word| chooses.contains(&word.as_str())) {
+        return None;
+    }
+    let first = args.first().map_or("table", String::as_str);
+    let command = if first.starts_with("--") { "table" } else { first };
+    ["table", "idle"].contains(&command).then_some(command)
 }
 
 /// `cc`, which comes with the C++ compiler, makes the shim that slows fsync as an SD card does.
@@ -47,13 +53,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_table_goes_into_the_document() {
+    fn only_whole_tables_go_into_the_document() {
         let words = |line: &str| line.split_whitespace().map(String::from).collect::<Vec<_>>();
         for line in ["", "--rounds 5", "table --seconds 2"] {
-            assert!(is_whole_table(&words(line)), "{line}");
+            assert_eq!(whole(&words(line)), Some("table"), "{line}");
         }
-        for line in ["--only bun", "idle", "table --row 10,64,1", "fanout bun", "help"] {
-            assert!(!is_whole_table(&words(line)), "{line}");
+        assert_eq!(whole(&words("idle --rounds 1")), Some("idle"));
+        for line in ["--only bun", "idle --only bun", "table --row 10,64,1", "fanout bun", "help"] {
+            assert_eq!(whole(&words(line)), None, "{line}");
         }
     }
 }

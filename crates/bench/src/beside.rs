@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::fanout::Load;
 use crate::peer::{self, Peer};
 use crate::table::{Plan, ROWS, Row};
-use crate::{Arguments, Clean, Failure, connect, docs, first_two_cores, possible, usage};
+use crate::{
+    Arguments, Clean, Failure, connect, docs, first_two_cores, idle, pin_generator, possible, usage,
+};
 
 pub const HELP: &str = "\
 damso-bench [table]            all servers, interleaved, as one markdown table
@@ -20,6 +22,12 @@ damso-bench [table]            all servers, interleaved, as one markdown table
     --json FILE                the same, with every run, for programs
     --svg FILE                 CPU per delivery as a picture
     --docs FILE                puts the table between the marks of a document, and the picture beside it
+
+damso-bench idle               memory of a connection, and CPU of its opening handshake, of all servers
+    --rounds N                 3
+    --connections FEW,MANY     1000,15000: where memory is read
+    --handshakes N             10000
+    --only, --peer, --damso, --docs as above
 ";
 
 /// Where the picture goes, beside the document.
@@ -82,6 +90,51 @@ pub fn table(mut arguments: Arguments) -> Clean {
         let text = format!("![CPU per delivery of every server]({PICTURE})\n\n{markdown}");
         docs::write(&file, "fan-out", &text).map_err(Failure::Run)?;
         write(&file.with_file_name(PICTURE), &table.svg())?;
+    }
+    Ok(table.is_clean())
+}
+
+/// Those whose connections are held when nobody chooses.
+const IDLE: [&str; 13] = [
+    "damso",
+    "damso-uring",
+    "damso-v1-memory",
+    "bun",
+    "socketify",
+    "ws",
+    "tokio-tungstenite",
+    "axum",
+    "fastwebsockets",
+    "tokio-websockets",
+    "websockets",
+    "floor",
+    "floor-uring",
+];
+
+pub fn idle(mut arguments: Arguments) -> Clean {
+    let text: String = arguments.one("--connections")?.unwrap_or("1000,15000".into());
+    let connections = text
+        .split_once(',')
+        .and_then(|(few, many)| Some([few.parse().ok()?, many.parse().ok()?]))
+        .filter(|[few, many]: &[usize; 2]| 0 < *few && few < many);
+    let connections = connections.ok_or_else(|| {
+        Failure::Usage(format!("--connections {text}: expected FEW,MANY, the second more"))
+    })?;
+    let rounds = arguments.one("--rounds")?.unwrap_or(3);
+    let handshakes = arguments.one("--handshakes")?.unwrap_or(10_000).max(1);
+    let cores = arguments.cores()?.unwrap_or_else(first_two_cores);
+    let document: Option<PathBuf> = arguments.one("--docs")?;
+    let choice = Choice::take(&mut arguments)?;
+    arguments.done()?;
+
+    connect::raise_descriptor_limit();
+    let peers = choice.peers(&IDLE)?;
+    pin_generator(cores)?;
+    let table = idle::Plan { peers, rounds, connections, handshakes, cores }.measure();
+    let markdown = table.markdown();
+    print!("{markdown}");
+    if let Some(file) = document {
+        docs::write(&file, "idle", &markdown).map_err(Failure::Run)?;
     }
     Ok(table.is_clean())
 }

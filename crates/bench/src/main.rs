@@ -16,6 +16,7 @@ mod generator;
 mod histogram;
 mod history;
 mod hold;
+mod idle;
 mod link;
 mod load;
 mod loads;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         let command = arguments.command.clone();
         match command.as_str() {
             "table" => beside::table(arguments),
+            "idle" => beside::idle(arguments),
             "fanout" => fanout(arguments),
             "hold" => hold(arguments),
             "floor" => floor(arguments),

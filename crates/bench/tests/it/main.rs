@@ -53,6 +53,13 @@ fn a_table_has_a_line_for_each_server_and_row() {
 }
 
 #[test]
+fn idle_connections_and_handshakes_have_their_costs() {
+    let few = "--connections 10,60 --handshakes 50 --rounds 1 --cores none";
+    check(&bench(&format!("idle --only floor {few}")), 0, &["| floor | ", " µs | – | – |"]);
+    check(&bench("idle --connections 5"), 2, &["expected FEW,MANY"]);
+}
+
+#[test]
 fn a_table_goes_into_a_document_with_its_picture() {
     let folder = std::env::temp_dir().join(format!("damso-bench-docs-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
