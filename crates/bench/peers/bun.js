@@ -2,12 +2,13 @@
 // published by the server, so that the sender gets its own line too. `ip:port :: ` stands before each line.
 //
 // `/ws?room=NAME` is a room of its own, `/json?room=NAME` one in which messages look as those of damso.v1.
-// Arguments: `deflate` agrees to permessage-deflate, `tls CERTIFICATE KEY` makes it wss; `faulty` loses and doubles
+// Arguments: `deflate` agrees to permessage-deflate, `tls CERTIFICATE KEY` makes it wss, `host ADDRESS` is another than 127.0.0.1; `faulty` loses and doubles
 // some messages for one subscriber, so that one sees whether that is found.
 const words = process.argv.slice(2);
 const deflate = words.includes("deflate");
 const tls = words.indexOf("tls") + 1;
 const faulty = words.includes("faulty");
+const host = words.includes("host") ? words[words.indexOf("host") + 1] : "127.0.0.1";
 const heads = new Map();
 let published = 0;
 
@@ -35,7 +36,7 @@ function said(socket, text) {
 }
 
 const server = Bun.serve({
-  hostname: "127.0.0.1",
+  hostname: host,
   port: 0,
   tls: tls ? { cert: Bun.file(words[tls]), key: Bun.file(words[tls + 1]) } : undefined,
   fetch(request, server) {
@@ -57,4 +58,4 @@ const server = Bun.serve({
     message: said,
   },
 });
-console.log(`bun listening on ${tls ? "https" : "http"}://127.0.0.1:${server.port}`);
+console.log(`bun listening on ${tls ? "https" : "http"}://${host}:${server.port}`);

@@ -5,11 +5,11 @@
 //! as the socket gave. Bytes that differ are looked at frame by frame: pings, notices of the server, frames made for
 //! one receiver, and faults. No sockets and no clock in here: bytes and times are arguments.
 
-use std::fmt;
-
 use flate2::{Decompress, FlushDecompress};
 
+use crate::faults::Faults;
 use crate::histogram::Histogram;
+use crate::reference::{Entry, Reference};
 use crate::text::{Found, Text};
 use crate::wire::{self, Header};
 
@@ -164,6 +164,14 @@ impl Audience {
     /// How many still wait for the oldest message that isn't complete.
     pub fn waiting_for_oldest(&self) -> u32 {
         self.waiting[self.slot(self.low)]
+    }
+
+    /// How long the newest message is on the wire; 0 before the first.
+    pub fn frame_bytes(&self) -> u64 {
+        match self.reference.head {
+            0 => 0,
+            head => self.reference.start(head) - self.reference.start(head - 1),
+        }
     }
 
     /// A publisher sends its next message now: its counter.
@@ -376,164 +384,6 @@ impl Audience {
                 });
             }
         }
-    }
-}
-
-/// The frames that somebody has got and not everybody, as one stream of bytes.
-struct Reference {
-    /// The stream's byte `n` stands at `n & (len - 1)`.
-    ring: Box<[u8]>,
-    /// Where each frame begins in the stream; that of `head` is the stream's end.
-    starts: Box<[u64]>,
-    entries: Box<[Entry]>,
-    head: u64,
-    /// A message is in it that nobody had yet: bytes alone no longer tell who has what.
-    has_gaps: bool,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Entry {
-    publisher: u8,
-    counter: u64,
-}
-
-impl Reference {
-    fn new(slots: usize, bytes: usize) -> Self {
-        Self {
-            ring: vec![0; bytes.next_power_of_two()].into(),
-            starts: vec![0; slots].into(),
-            entries: vec![Entry::default(); slots].into(),
-            head: 0,
-            has_gaps: false,
-        }
-    }
-
-    fn start(&self, message: u64) -> u64 {
-        self.starts[message as usize & (self.starts.len() - 1)]
-    }
-
-    fn append(&mut self, entry: Entry, frame: &[u8]) {
-        let start = self.start(self.head);
-        let at = start as usize & (self.ring.len() - 1);
-        let to_the_end = frame.len().min(self.ring.len() - at);
-        self.ring[at..at + to_the_end].copy_from_slice(&frame[..to_the_end]);
-        self.ring[..frame.len() - to_the_end].copy_from_slice(&frame[to_the_end..]);
-        let mask = self.starts.len() - 1;
-        self.entries[self.head as usize & mask] = entry;
-        self.head += 1;
-        self.starts[self.head as usize & mask] = start + frame.len() as u64;
-    }
-
-    /// Where a receiver stands after `bytes`, if they are what the reference has for it.
-    fn follow(&self, mut next: u64, matched: usize, bytes: &[u8]) -> Option<(u64, usize)> {
-        let from = self.start(next) + matched as u64;
-        let to = from + bytes.len() as u64;
-        if self.has_gaps || to > self.start(self.head) || !self.matches(from, bytes) {
-            return None;
-        }
-        if to == self.start(self.head) {
-            return Some((self.head, 0));
-        }
-        while self.start(next + 1) <= to {
-            next += 1;
-        }
-        Some((next, (to - self.start(next)) as usize))
-    }
-
-    fn matches(&self, from: u64, bytes: &[u8]) -> bool {
-        let at = from as usize & (self.ring.len() - 1);
-        let to_the_end = bytes.len().min(self.ring.len() - at);
-        self.ring[at..at + to_the_end] == bytes[..to_the_end]
-            && self.ring[..bytes.len() - to_the_end] == bytes[to_the_end..]
-    }
-
-    /// Whether this is the whole frame of a message.
-    fn is(&self, message: u64, frame: &[u8]) -> bool {
-        message < self.head
-            && self.start(message + 1) - self.start(message) == frame.len() as u64
-            && self.matches(self.start(message), frame)
-    }
-
-    fn copy(&self, message: u64, bytes: usize, out: &mut Vec<u8>) {
-        let from = self.start(message) as usize;
-        out.extend((from..from + bytes).map(|at| self.ring[at & (self.ring.len() - 1)]));
-    }
-}
-
-/// What went wrong, counted, with the first case in words.
-#[derive(Clone, Default)]
-pub struct Faults {
-    pub missing: u64,
-    /// Came again, or after a later one.
-    pub repeated: u64,
-    /// Not as it was sent.
-    pub damaged: u64,
-    /// Connections that ended.
-    pub lost: u64,
-    pub first: Option<String>,
-    /// Messages that the server sent by itself: no fault, but good to know.
-    pub notices: u64,
-    pub last_notice: String,
-}
-
-impl Faults {
-    pub fn add(&mut self, other: &Self) {
-        self.missing += other.missing;
-        self.repeated += other.repeated;
-        self.damaged += other.damaged;
-        self.lost += other.lost;
-        self.notices += other.notices;
-        if self.first.is_none() {
-            self.first.clone_from(&other.first);
-        }
-        if !other.last_notice.is_empty() {
-            self.last_notice.clone_from(&other.last_notice);
-        }
-    }
-
-    pub fn count(&self) -> u64 {
-        self.missing + self.repeated + self.damaged + self.lost
-    }
-
-    fn note(&mut self, words: impl FnOnce() -> String) {
-        self.first.get_or_insert_with(words);
-    }
-
-    fn damaged(&mut self, words: impl FnOnce() -> String) {
-        self.damaged += 1;
-        self.note(words);
-    }
-
-    fn stray(&mut self, text: &Text, payload: &[u8]) {
-        let words = || String::from_utf8_lossy(&payload[..payload.len().min(200)]).into_owned();
-        match text.find(payload) {
-            Found::Foreign => {
-                self.notices += 1;
-                self.last_notice = words();
-            }
-            _ => self.damaged(|| format!("damaged: {:?}", words())),
-        }
-    }
-}
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.count() == 0 {
-            f.write_str("none")?;
-        } else {
-            let Self { missing, repeated, damaged, lost, .. } = self;
-            write!(
-                f,
-                "{missing} missing, {repeated} repeated or late, {damaged} damaged, {lost} connections lost"
-            )?;
-        }
-        if let Some(first) = &self.first {
-            write!(f, "; first: {first}")?;
-        }
-        if self.notices != 0 {
-            write!(f, "; {} other messages, the last: {:?}", self.notices, self.last_notice)?;
-        }
-        Ok(())
     }
 }
 

@@ -53,7 +53,12 @@ damso-bench deflate            subscribers who agreed to permessage-deflate, and
     --bytes N                  256 and 1024; may be repeated
 damso-bench tls                subscribers over wss; their copies are deciphered and checked too (needs openssl)
     --subscribers N            1000
-these five also take
+damso-bench shards             --shards 1 beside 2, for readers that run free; nothing is pinned
+    --shards N                 1 and 2; may be repeated
+    --subscribers N            1000
+damso-bench network            loopback, loopback at MTU 1500, and a pair of network namespaces (needs root)
+    --subscribers N            1000
+these seven also take
     --rounds N                 3, of --seconds S (3) each, after --warm-up S (1)
     --only NAME,NAME           of damso, damso-uring, damso-v1-memory, bun, bun-json; NAME-tls
     --faulty                   Bun loses and doubles some messages: shows that the check finds it
@@ -73,7 +78,8 @@ damso-bench half               durable messages at half the rate of the closed l
 /// The loads beside the table's.
 pub fn loads(mut arguments: Arguments) -> Clean {
     let command = arguments.command.clone();
-    let cores = arguments.cores()?.unwrap_or_else(first_two_cores);
+    let default_cores = || if command == "shards" { None } else { first_two_cores() };
+    let cores = arguments.cores()?.unwrap_or_else(default_cores);
     let only: Option<String> = arguments.one("--only")?;
     let common = Common {
         plan: compare::Plan { rounds: arguments.one("--rounds")?.unwrap_or(3), cores },
@@ -94,6 +100,10 @@ pub fn loads(mut arguments: Arguments) -> Clean {
     if bytes.is_empty() {
         bytes = vec![256, 1_024];
     }
+    let mut shards: Vec<usize> = arguments.all("--shards")?;
+    if shards.is_empty() {
+        shards = vec![1, 2];
+    }
     let rooms = Rooms {
         few: pair(&mut arguments, "--few")?.unwrap_or([16, 1_000]),
         many: pair(&mut arguments, "--many")?.unwrap_or([1_000, 10]),
@@ -106,6 +116,8 @@ pub fn loads(mut arguments: Arguments) -> Clean {
         "rooms" => loads::rooms(&common, &rooms),
         "slow" => loads::slow(&common, subscribers),
         "tls" => loads::tls(&common, subscribers),
+        "shards" => loads::shards(&common, subscribers, &shards),
+        "network" => loads::network(&common, subscribers),
         _ => loads::deflate(&common, subscribers, &bytes),
     };
     result.map_err(Failure::Run)

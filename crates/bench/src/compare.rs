@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::connect::Target;
 use crate::fanout::{self, Load, Outcome, Shape, Watch};
 use crate::link::Trust;
+use crate::namespace::Network;
 use crate::peer::Peer;
 use crate::report::{rate, significant};
 use crate::table::median;
@@ -21,6 +22,8 @@ pub struct Case {
     pub shape: Shape,
     /// The case that rate and CPU are compared with, by its place.
     pub base: usize,
+    /// Where it happens, if not on this machine's own loopback.
+    pub network: Option<fn() -> Result<Network, String>>,
 }
 
 /// How a server is spoken to.
@@ -75,7 +78,20 @@ impl Plan {
     }
 
     fn once(&self, case: &Case) -> Result<Outcome, String> {
-        let server = case.peer.start(self.cores.map(|[server, _]| server))?;
+        let Some(network) = case.network else { return self.measure(case, &case.peer) };
+        let network = network()?;
+        let peer = case.peer.clone().within(network.of_server(), network.server_address);
+        let measure = || {
+            network.enter()?;
+            self.measure(case, &peer)
+        };
+        // What is moved is a thread, and it doesn't come back.
+        let measured = std::thread::scope(|scope| scope.spawn(measure).join());
+        measured.map_err(|_| "the measurement panicked")?
+    }
+
+    fn measure(&self, case: &Case, peer: &Peer) -> Result<Outcome, String> {
+        let server = peer.start(self.cores.map(|[server, _]| server))?;
         let watch = Watch {
             processes: vec![server.process()],
             server_core: self.cores.map(|[server, _]| server),

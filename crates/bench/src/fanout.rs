@@ -1,7 +1,7 @@
 //! One measurement: messages to all subscribers of a server, in a closed loop or at a rate.
 
-use crate::audience::Faults;
 use crate::connect::Target;
+use crate::faults::Faults;
 use crate::generator::{Generator, Seats, Wait};
 use crate::usage::{self, ProcessCpu, ProcessUsage};
 
@@ -31,6 +31,8 @@ pub struct Shape {
     pub per_second: Option<f64>,
     /// Subscribers of each room who never read.
     pub deaf: usize,
+    /// Whether receivers run free: nobody waits for most of them, who only count what they get.
+    pub free: bool,
     /// In a room of its own, at the same time; it isn't measured.
     pub beside: Option<Load>,
     /// Whether to keep how long each delivery took, at some cost to the generator. At a rate it is kept anyway.
@@ -201,6 +203,9 @@ pub fn prepare(target: &Target, load: &Load, shape: &Shape) -> Result<Prepared, 
     generator.settle(150, 3_000)?;
     let greetings = generator.rooms().iter_mut().map(|room| room.greeted()).sum();
     let own_messages = introduce(&mut generator, publishers)?;
+    if shape.free {
+        generator.set_free();
+    }
     Ok(Prepared { generator, own_messages, greetings, in_flight_each })
 }
 
@@ -215,8 +220,13 @@ pub fn drain(generator: &mut Generator) -> Result<Faults, String> {
             return Err(stalled(generator));
         }
     }
+    while generator.uneven().0 > 0 && generator.now_ns <= patience_ns {
+        generator.turn(100)?;
+    }
     generator.settle(100, 1_000)?;
-    Ok(generator.faults())
+    let mut faults = generator.faults();
+    faults.add(&generator.uneven().1);
+    Ok(faults)
 }
 
 /// Each publisher sends a first message. A publisher that doesn't get its own isn't expected to get any:

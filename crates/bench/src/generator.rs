@@ -6,9 +6,10 @@ use rustix::event::epoll::{self, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
-use crate::audience::{Audience, Faults, Inflate};
+use crate::audience::{Audience, Inflate};
 use crate::connect::{self, Open, Target, failed};
 use crate::fanout::run_number;
+use crate::faults::Faults;
 use crate::histogram::Histogram;
 use crate::link::Link;
 use crate::load::{Rooms, Senders};
@@ -39,6 +40,9 @@ pub struct Seats {
     pub deaf: usize,
 }
 
+/// Those who look at what they get when the others count.
+const LOOKING: usize = 16;
+
 /// Sends messages at a rate, whatever became of those before.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
@@ -62,6 +66,8 @@ pub struct Generator {
     pub received_bytes: u64,
     /// Those who never read and whose connection was ended.
     pub deaf_gone: usize,
+    /// By connection, from `set_free` on: bytes that were thrown away unseen.
+    counted: Vec<u64>,
     /// How many sockets are read before the next look at the clock and at who is ready.
     pub events_max: usize,
     /// By room. Connection `n` is receiver `n % receivers` of room `n / receivers`.
@@ -69,6 +75,8 @@ pub struct Generator {
     seats: Seats,
     pace: Option<Pace>,
     complete: u64,
+    /// What was complete when some were set free.
+    free_from: u64,
     start: Instant,
     wait: Wait,
     epoll: OwnedFd,
@@ -130,11 +138,13 @@ impl Generator {
             now_ns: 0,
             received_bytes: 0,
             deaf_gone: 0,
+            counted: Vec::new(),
             events_max: EVENTS_MAX,
             audiences,
             seats,
             pace: None,
             complete: 0,
+            free_from: 0,
             start: Instant::now(),
             wait,
             epoll,
@@ -253,6 +263,49 @@ impl Generator {
         })
     }
 
+    /// From here on all but some receivers run free: nobody waits for them, and what they get is counted and thrown
+    /// away, so that they cost as little as readers can. Their bytes have to come to as many messages as the others got.
+    pub fn set_free(&mut self) {
+        for who in 0..self.links.len() {
+            let (room, place) = self.seat(who);
+            if place >= LOOKING.max(self.seats.publishers) {
+                self.audiences[room].ignore(place);
+            }
+        }
+        self.counted = vec![0; self.links.len()];
+        self.free_from = self.complete;
+    }
+
+    /// Bytes that those who run free got.
+    fn counted(&self) -> u64 {
+        self.counted.iter().sum()
+    }
+
+    /// How many of those who run free haven't as many messages as the others, and what is wrong then.
+    pub fn uneven(&self) -> (usize, Faults) {
+        let (mut faults, mut uneven) = (Faults::default(), 0);
+        let frame_bytes = self.audiences[0].frame_bytes().max(1);
+        let expected = (self.complete - self.free_from) * frame_bytes;
+        for (who, counted) in self.counted.iter().enumerate() {
+            if !self.is_free(who) || *counted == expected {
+                continue;
+            }
+            uneven += 1;
+            let apart = counted.abs_diff(expected).div_ceil(frame_bytes);
+            if *counted < expected {
+                faults.missing += apart
+            } else {
+                faults.repeated += apart
+            }
+            faults.note(|| format!("receiver {who} got {counted} bytes, not {expected}"));
+        }
+        (uneven, faults)
+    }
+
+    fn is_free(&self, who: usize) -> bool {
+        !self.counted.is_empty() && self.seat(who).1 >= LOOKING.max(self.seats.publishers)
+    }
+
     /// A publisher, counted through all rooms, sends so many messages, in one write.
     pub fn publish(&mut self, publisher: usize, messages: usize) {
         let now_ns = self.clock_ns();
@@ -271,7 +324,8 @@ impl Generator {
     }
 
     pub fn delivered(&self) -> u64 {
-        self.audiences.iter().map(Audience::delivered).sum()
+        let looked_at: u64 = self.audiences.iter().map(Audience::delivered).sum();
+        looked_at + self.counted() / self.audiences[0].frame_bytes().max(1)
     }
 
     pub fn outstanding(&self) -> u64 {
@@ -369,6 +423,9 @@ impl Generator {
             self.deaf_gone += usize::from(self.links[who].take().is_some());
             return;
         }
+        if self.is_free(who) {
+            return self.throw_away(who);
+        }
         loop {
             let Some(link) = &mut self.links[who] else { return };
             match link.receive(&mut self.buffer, &mut self.scratch) {
@@ -389,6 +446,19 @@ impl Generator {
                 Err(Errno::INTR) => {}
                 Err(error) => return self.gone(who, &error.to_string()),
             }
+        }
+    }
+
+    fn throw_away(&mut self, who: usize) {
+        let Some(link) = &mut self.links[who] else { return };
+        match link.throw_away(&mut self.buffer) {
+            Ok(0) => self.gone(who, "the server closed the connection"),
+            Ok(bytes) => {
+                self.counted[who] += bytes as u64;
+                self.received_bytes += bytes as u64;
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(error) => self.gone(who, &error.to_string()),
         }
     }
 

@@ -109,6 +109,11 @@ impl Link {
         Ok(Some(Received { bytes, is_drained: read < scratch.len() }))
     }
 
+    /// Takes all that is there, up to `buffer`'s length and without looking at it: how much. TCP doesn't copy it then.
+    pub fn throw_away(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        Ok(rustix::net::recv(&self.socket, buffer, RecvFlags::TRUNC)?.1)
+    }
+
     /// Sends what the socket takes: how much of it is to be thought of as sent.
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         let Some(tls) = &mut self.tls else {

@@ -7,6 +7,7 @@ use crate::compare::{Case, Plan, Way};
 use crate::fanout::{Load, Shape};
 use crate::generator::Wait;
 use crate::link::Trust;
+use crate::namespace::Network;
 use crate::peer::{self, Peer};
 use crate::server::Folder;
 use crate::table::thousands;
@@ -102,6 +103,7 @@ pub fn rate(common: &Common, rates: &[f64], subscribers: usize) -> Result<bool, 
             load: common.load(subscribers, 64, 1),
             shape: Shape { per_second: Some(*per_second), ..Shape::default() },
             base,
+            network: None,
         }));
     }
     common.run(cases)
@@ -138,6 +140,7 @@ pub fn rooms(common: &Common, rooms: &Rooms) -> Result<bool, String> {
                 load: load.clone(),
                 shape: shape.clone(),
                 base,
+                network: None,
             });
         }
         first
@@ -191,6 +194,7 @@ pub fn slow(common: &Common, subscribers: usize) -> Result<bool, String> {
                     load: common.load(readers + deaf, 64, in_flight),
                     shape: Shape { deaf, rooms: 0, ..Shape::default() },
                     base,
+                    network: None,
                 });
             }
         }
@@ -216,6 +220,7 @@ pub fn deflate(common: &Common, subscribers: usize, bytes: &[usize]) -> Result<b
                     load: common.load(subscribers, *bytes, 1),
                     shape: Shape::default(),
                     base,
+                    network: None,
                 });
             }
         }
@@ -255,6 +260,7 @@ pub fn tls(common: &Common, subscribers: usize) -> Result<bool, String> {
             load: common.load(subscribers, 64, in_flight),
             shape: Shape::default(),
             base,
+            network: None,
         }));
     }
     common.run(cases)
@@ -279,4 +285,62 @@ fn certificates(folder: &Folder) -> Result<[String; 3], String> {
         }
     }
     Ok([certificate, key, authority])
+}
+
+/// One shard beside two, for readers who run free. Nothing is pinned: shards and readers share what cores there are.
+pub fn shards(common: &Common, subscribers: usize, counts: &[usize]) -> Result<bool, String> {
+    let damso = common.peer("damso")?;
+    let mut cases = Vec::new();
+    for in_flight in [1, 64] {
+        let base = cases.len();
+        for count in counts {
+            let mut peer = damso.clone().and(&["--shards", &count.to_string()]);
+            peer.name = format!("damso, {count} shard{}", if *count == 1 { "" } else { "s" });
+            cases.push(Case {
+                load_name: format!(
+                    "{} free readers, 64 B, {in_flight} in flight",
+                    thousands(subscribers as u64)
+                ),
+                peer,
+                target: Way::default(),
+                load: common.load(subscribers, 64, in_flight),
+                shape: Shape { free: true, ..Shape::default() },
+                base,
+                network: None,
+            });
+        }
+    }
+    common.run(cases)
+}
+
+/// The same load over loopback as it is, with packets as on a network, and between two namespaces.
+pub fn network(common: &Common, subscribers: usize) -> Result<bool, String> {
+    let mut peers: Vec<Peer> = Vec::new();
+    peers.extend(common.bun(&["host", "127.0.0.1"]));
+    peers.extend(common.damsos()?);
+    peers.push(common.peer("floor")?);
+    let networks: [(&str, Option<fn() -> Result<Network, String>>); 3] = [
+        ("lo", None),
+        ("lo, MTU 1500", Some(Network::loopback)),
+        ("veth pair", Some(Network::pair)),
+    ];
+    let mut cases = Vec::new();
+    for in_flight in [1, 64] {
+        for (name, network) in networks {
+            let base = cases.len();
+            cases.extend(peers.iter().map(|peer| Case {
+                load_name: format!(
+                    "{} subscribers, 64 B, {in_flight} in flight, {name}",
+                    thousands(subscribers as u64)
+                ),
+                peer: peer.clone(),
+                target: Way::default(),
+                load: common.load(subscribers, 64, in_flight),
+                shape: Shape::default(),
+                base,
+                network,
+            }));
+        }
+    }
+    common.run(cases)
 }

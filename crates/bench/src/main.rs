@@ -11,6 +11,7 @@ mod disk;
 mod docs;
 mod durable;
 mod fanout;
+mod faults;
 mod floor;
 mod generator;
 mod histogram;
@@ -21,9 +22,11 @@ mod link;
 mod load;
 mod loads;
 mod member;
+mod namespace;
 mod peer;
 mod proxy;
 mod random;
+mod reference;
 mod report;
 mod resume;
 mod search;
@@ -90,7 +93,9 @@ fn main() -> ExitCode {
             "resume" => commands::resume(arguments),
             "store" | "half" => commands::store(arguments),
             "storm" => commands::storm(arguments),
-            "rate" | "rooms" | "slow" | "deflate" | "tls" => commands::loads(arguments),
+            "rate" | "rooms" | "slow" | "deflate" | "tls" | "shards" | "network" => {
+                commands::loads(arguments)
+            }
             "chaos" => commands::chaos(arguments),
             "help" | "--help" | "-h" => {
                 print!("{INTRODUCTION}\n{}\n{HELP}{}", beside::HELP, commands::HELP);

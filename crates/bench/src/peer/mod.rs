@@ -92,6 +92,16 @@ impl Peer {
         self
     }
 
+    /// The same in a network namespace, where it listens on an address of that.
+    pub fn within(mut self, namespace: &str, address: &str) -> Self {
+        let program = self.program.to_string_lossy().into_owned();
+        let arguments = self.arguments.iter().map(|word| word.replace("127.0.0.1", address));
+        let command = ["netns", "exec", namespace, &program].map(String::from).into_iter();
+        self.arguments = command.chain(arguments).collect();
+        self.program = "ip".into();
+        self
+    }
+
     /// Any server: `name=command with {port}`. Without `{port}` the command has to print its http:// or ws:// address.
     pub fn custom(definition: &str) -> Result<Self, String> {
         let (name, command) = definition
