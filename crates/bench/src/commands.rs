@@ -1,11 +1,12 @@
 //! The commands that need damso's own crates: they test what it keeps, and measure what that costs.
 
 use crate::chaos::{self, Plan};
-use crate::loads::{self, Common, Rooms};
+use crate::loads::{self, Common, Measured, Rooms};
 use crate::{
-    Arguments, Clean, Failure, compare, connect, durable, first_two_cores, history, pin_generator,
-    random, resume, search, storm,
+    Arguments, Clean, Failure, compare, connect, docs, durable, first_two_cores, history,
+    pin_generator, random, resume, search, storm,
 };
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub const HELP: &str = "
@@ -60,15 +61,16 @@ damso-bench network            loopback, loopback at MTU 1500, and a pair of net
     --subscribers N            1000
 these seven also take
     --rounds N                 3, of --seconds S (3) each, after --warm-up S (1)
-    --only NAME,NAME           of damso, damso-uring, damso-v1-memory, bun, bun-json; NAME-tls
-    --faulty                   Bun loses and doubles some messages: shows that the check finds it
+    --only NAME,NAME           of damso, damso-uring, damso-v1-memory, bun, floor
+    --docs FILE                puts the table between the marks of its name in a document
+    --faulty                   Bun, and a floor, lose and double messages: shows that the check finds it
     --damso FILE, --cores SERVER,GENERATOR, --wait spin|block
 
 damso-bench storm              members who were away come back all at once, beside some who stayed
     --clients N                15000, who missed --missed N (50) messages
     --bystanders N             100
     --rounds N                 3
-    --damso FILE, --cores SERVER,GENERATOR
+    --docs FILE, --damso FILE, --cores SERVER,GENERATOR
 
 damso-bench half               durable messages at half the rate of the closed loop: how long an ack takes
     --senders N                1000
@@ -84,12 +86,18 @@ pub fn loads(mut arguments: Arguments) -> Clean {
     let common = Common {
         plan: compare::Plan { rounds: arguments.one("--rounds")?.unwrap_or(3), cores },
         seconds: arguments.one("--seconds")?.unwrap_or(3.0),
-        warm_up_seconds: arguments.one("--warm-up")?.unwrap_or(1.0),
+        // Until the sockets of those who don't read are full.
+        warm_up_seconds: arguments.one("--warm-up")?.unwrap_or(if command == "slow" {
+            3.0
+        } else {
+            1.0
+        }),
         wait: arguments.wait(cores)?,
         damso: arguments.one("--damso")?,
         faulty: arguments.flag("--faulty"),
         only: only.map_or(Vec::new(), |names| names.split(',').map(String::from).collect()),
     };
+    let document: Option<PathBuf> = arguments.one("--docs")?;
     connect::raise_descriptor_limit();
     let subscribers = arguments.one("--subscribers")?.unwrap_or(1_000);
     let mut rates: Vec<f64> = arguments.all("--per-second")?;
@@ -120,11 +128,22 @@ pub fn loads(mut arguments: Arguments) -> Clean {
         "network" => loads::network(&common, subscribers),
         _ => loads::deflate(&common, subscribers, &bytes),
     };
-    result.map_err(Failure::Run)
+    publish(&command, document.as_deref(), result)
+}
+
+/// Prints what was measured, and puts it between its marks if there is a document.
+fn publish(command: &str, document: Option<&Path>, measured: Measured) -> Clean {
+    let (text, is_clean) = measured.map_err(Failure::Run)?;
+    print!("{text}");
+    if let Some(document) = document {
+        docs::write(document, command, &text).map_err(Failure::Run)?;
+    }
+    Ok(is_clean)
 }
 
 pub fn storm(mut arguments: Arguments) -> Clean {
     let cores = arguments.cores()?.unwrap_or_else(first_two_cores);
+    let document: Option<PathBuf> = arguments.one("--docs")?;
     let plan = storm::Plan {
         clients: arguments.one("--clients")?.unwrap_or(15_000),
         missed: arguments.one("--missed")?.unwrap_or(50),
@@ -136,7 +155,7 @@ pub fn storm(mut arguments: Arguments) -> Clean {
     arguments.done()?;
     connect::raise_descriptor_limit();
     pin_generator(cores)?;
-    storm::run(&plan).map_err(Failure::Run)
+    publish("storm", document.as_deref(), storm::run(&plan))
 }
 
 /// Two numbers that belong together.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::connect::Target;
 use crate::fanout::{self, Load, Outcome, Shape, Watch};
 use crate::link::Trust;
-use crate::namespace::Network;
+use crate::namespace::Made;
 use crate::peer::Peer;
 use crate::report::{rate, significant};
 use crate::table::median;
@@ -23,7 +23,7 @@ pub struct Case {
     /// The case that rate and CPU are compared with, by its place.
     pub base: usize,
     /// Where it happens, if not on this machine's own loopback.
-    pub network: Option<fn() -> Result<Network, String>>,
+    pub network: Option<Made>,
 }
 
 /// How a server is spoken to.
@@ -51,9 +51,8 @@ struct Cell {
 }
 
 impl Plan {
-    /// Measures all, and prints the table. Whether every server could be measured and delivered everything once and in
-    /// order.
-    pub fn run(&self, cases: &[Case]) -> bool {
+    /// Measures all: the table, and whether every server could be measured and delivered everything once and in order.
+    pub fn run(&self, cases: &[Case]) -> (String, bool) {
         let mut cells: Vec<Cell> = cases.iter().map(|_| Cell::default()).collect();
         for round in 0..self.rounds {
             for turn in 0..cases.len() {
@@ -73,8 +72,8 @@ impl Plan {
                 }
             }
         }
-        print!("{}", self.markdown(cases, &cells));
-        cells.iter().all(|cell| cell.failures.is_empty() && cell.faults() == 0)
+        let is_clean = cells.iter().all(|cell| cell.failures.is_empty() && cell.faults() == 0);
+        (self.markdown(cases, &cells), is_clean)
     }
 
     fn once(&self, case: &Case) -> Result<Outcome, String> {
@@ -158,7 +157,7 @@ impl Plan {
         format!(
             "{cpu}, {cores} cores, Linux {kernel}, TCP {tcp}; {pinned}; interleaved, median of {} rounds of \
              {seconds} s. CPU is the server's, in µs per delivery; ratios are medians of the rounds' ratios. \
-             Every delivery was checked: once, in order, as it was sent.\n\n",
+             p50 and p99 are of each delivery, and of the last receiver of each message.\n\n",
             self.rounds
         )
     }

@@ -7,10 +7,13 @@ use crate::compare::{Case, Plan, Way};
 use crate::fanout::{Load, Shape};
 use crate::generator::Wait;
 use crate::link::Trust;
-use crate::namespace::Network;
+use crate::namespace::{Made, Network};
 use crate::peer::{self, Peer};
 use crate::server::Folder;
 use crate::table::thousands;
+
+/// A section of Markdown, and whether all was delivered.
+pub type Measured = Result<(String, bool), String>;
 
 /// What all loads have in common.
 pub struct Common {
@@ -42,57 +45,52 @@ impl Common {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 
-    fn peer(&self, name: &str) -> Result<Peer, String> {
-        peer::find(name, self.damso.as_deref())
-    }
-
-    /// damso on each of its engines that there is, plain, its log in memory.
-    fn damsos(&self) -> Result<Vec<Peer>, String> {
-        let mut peers = vec![self.peer("damso")?];
-        let help = peers[0].command().args(["help", "all"]).output();
-        let help = help.map_err(|error| format!("damso help all: {error}"))?;
-        if String::from_utf8_lossy(&help.stdout).contains("uring") {
-            peers.push(self.peer("damso-uring")?);
-        }
-        Ok(peers)
-    }
-
-    /// Bun, unless it can't be had.
-    fn bun(&self, words: &[&str]) -> Option<Peer> {
-        match self.peer("bun") {
-            Ok(peer) if self.faulty => Some(peer.and(words).and(&["faulty"])),
-            Ok(peer) => Some(peer.and(words)),
-            Err(why) => {
-                eprintln!("bun is missing: {why}");
-                None
+    /// Those of these servers that are wanted and can be had.
+    fn peers(&self, names: &[&str]) -> Vec<Peer> {
+        let mut peers = Vec::new();
+        for name in names.iter().filter(|name| self.wants(name)) {
+            match peer::find(name, self.damso.as_deref()) {
+                Ok(peer) if *name == "damso-uring" && !has_uring(&peer) => {}
+                Ok(peer) => peers.push(peer),
+                Err(why) => eprintln!("{name} is missing: {why}"),
             }
         }
+        peers
     }
 
-    /// Keeps the cases of wanted servers, and runs them.
-    fn run(&self, cases: Vec<Case>) -> Result<bool, String> {
-        let mut kept = Vec::new();
-        let mut places = vec![None; cases.len()];
-        for (at, case) in cases.into_iter().enumerate() {
-            if self.wants(&case.peer.name) {
-                places[at] = Some(kept.len());
-                kept.push(case);
-            }
+    /// The same; if faults are wanted, those servers alone that can have some.
+    fn peers_or_faulty(&self, names: &[&str]) -> Vec<Peer> {
+        if !self.faulty {
+            return self.peers(names);
         }
-        for (at, case) in kept.iter_mut().enumerate() {
-            case.base = places[case.base].unwrap_or(at);
-        }
-        if kept.is_empty() {
+        let worse = |peer: Peer| match peer.name.as_str() {
+            "floor" => peer.and(&["--lose-every", "20"]),
+            _ => peer.and(&["faulty"]),
+        };
+        self.peers(&["floor", "bun"]).into_iter().map(worse).collect()
+    }
+
+    fn run(&self, text: &str, cases: Vec<Case>) -> Measured {
+        if cases.is_empty() {
             return Err("no server to measure".into());
         }
-        Ok(self.plan.run(&kept))
+        let (table, is_clean) = self.plan.run(&cases);
+        Ok((format!("{text}\n\n{table}"), is_clean))
     }
 }
 
+/// Whether this damso has an engine on io_uring.
+fn has_uring(damso: &Peer) -> bool {
+    let help = damso.command().args(["help", "all"]).output();
+    help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("uring"))
+}
+
+/// The servers that are measured plain.
+const PLAIN: [&str; 3] = ["bun", "damso", "damso-uring"];
+
 /// Messages at a rate to `subscribers`.
-pub fn rate(common: &Common, rates: &[f64], subscribers: usize) -> Result<bool, String> {
-    let mut peers: Vec<Peer> = common.bun(&[]).into_iter().collect();
-    peers.extend(common.damsos()?);
+pub fn rate(common: &Common, rates: &[f64], subscribers: usize) -> Measured {
+    let peers = common.peers_or_faulty(&PLAIN);
     let mut cases = Vec::new();
     for per_second in rates {
         let base = cases.len();
@@ -106,7 +104,10 @@ pub fn rate(common: &Common, rates: &[f64], subscribers: usize) -> Result<bool, 
             network: None,
         }));
     }
-    common.run(cases)
+    let text = "One publisher sends so many messages a second, whatever became of those before. Each delivery counts \
+        from when its message was meant to be sent: what waits for a server that falls behind isn't left out. The \
+        generator's own delay is in all figures alike.";
+    common.run(text, cases)
 }
 
 /// Of how many rooms, with how many subscribers each.
@@ -118,14 +119,19 @@ pub struct Rooms {
 }
 
 /// Many rooms at once, and a small one beside a hot one.
-pub fn rooms(common: &Common, rooms: &Rooms) -> Result<bool, String> {
-    let v1 = common.peer("damso-v1-memory")?;
-    let mut peers = vec![(v1, None)];
-    if let Some(bun) = common.bun(&[]) {
+pub fn rooms(common: &Common, rooms: &Rooms) -> Measured {
+    let faulty = |peer: Peer| if common.faulty { peer.and(&["faulty"]) } else { peer };
+    let mut peers: Vec<(Peer, Option<&str>)> = Vec::new();
+    if !common.faulty {
+        peers.extend(common.peers(&["damso-v1-memory"]).into_iter().map(|peer| (peer, None)));
+    }
+    for bun in common.peers(&["bun"]).into_iter().map(faulty) {
         let mut json = bun.clone();
         json.name = "bun-json".into();
-        peers.push((json, Some("/json")));
-        peers.push((bun, Some("/ws")));
+        peers.extend([(json, Some("/json")), (bun, Some("/ws"))]);
+    }
+    if peers.is_empty() {
+        return Err("no server to measure".into());
     }
     let mut cases: Vec<Case> = Vec::new();
     let mut push = |title: &str, load: &Load, shape: &Shape, base: Option<usize>| {
@@ -172,14 +178,15 @@ pub fn rooms(common: &Common, rooms: &Rooms) -> Result<bool, String> {
         thousands(subscribers as u64)
     );
     push(&name, &small, &beside, Some(base));
-    common.run(cases)
+    let text = "Over damso.v1, whose messages are longer, with the log in memory; `bun-json` is Bun that parses and \
+        writes JSON of the same size, an `ok` for the author included, and `bun` Bun with plain lines. The CPU of the \
+        last load is that of both rooms, for each delivery in the small one: only its times say something.";
+    common.run(text, cases)
 }
 
 /// Subscribers of whom a tenth never reads.
-pub fn slow(common: &Common, subscribers: usize) -> Result<bool, String> {
-    let mut peers = common.damsos()?;
-    peers.push(common.peer("damso-v1-memory")?);
-    peers.extend(common.bun(&[]));
+pub fn slow(common: &Common, subscribers: usize) -> Measured {
+    let peers = common.peers_or_faulty(&["damso", "damso-uring", "damso-v1-memory", "bun"]);
     let deaf = subscribers / 10;
     let mut cases = Vec::new();
     for in_flight in [1, 64] {
@@ -199,14 +206,18 @@ pub fn slow(common: &Common, subscribers: usize) -> Result<bool, String> {
             }
         }
     }
-    common.run(cases)
+    let text = "A tenth of the subscribers never takes a byte. Their copies don't count as deliveries; what those who read \
+        get is compared with what the same number of readers gets alone. Where a server dropped some of those who \
+        don't read, the last column says how many.";
+    common.run(text, cases)
 }
 
 /// Subscribers who agreed to permessage-deflate, beside those who didn't.
-pub fn deflate(common: &Common, subscribers: usize, bytes: &[usize]) -> Result<bool, String> {
-    let mut peers = common.damsos()?;
-    peers.push(common.peer("damso-v1-memory")?);
-    peers.extend(common.bun(&["deflate"]));
+pub fn deflate(common: &Common, subscribers: usize, bytes: &[usize]) -> Measured {
+    let peers = common.peers_or_faulty(&["damso", "damso-uring", "damso-v1-memory", "bun"]);
+    let deflates = |peer: Peer| if peer.name == "bun" { peer.and(&["deflate"]) } else { peer };
+    let peers: Vec<Peer> =
+        peers.into_iter().filter(|peer| peer.name != "floor").map(deflates).collect();
     let mut cases = Vec::new();
     for bytes in bytes {
         for peer in &peers {
@@ -225,24 +236,30 @@ pub fn deflate(common: &Common, subscribers: usize, bytes: &[usize]) -> Result<b
             }
         }
     }
-    common.run(cases)
+    let text = "Every subscriber has agreed to permessage-deflate without a lasting context, or none has. The text is \
+        English prose, which at 1 KB deflates to a half. The first copy of each message is inflated and checked, the \
+        others have to be the same bytes or are inflated too.";
+    common.run(text, cases)
 }
 
 /// Subscribers over wss, beside those who aren't.
-pub fn tls(common: &Common, subscribers: usize) -> Result<bool, String> {
+pub fn tls(common: &Common, subscribers: usize) -> Measured {
     let folder = Folder::new("tls")?;
     let [certificate, key, authority] = certificates(&folder)?;
     let trust = Trust::in_file(Path::new(&authority))?;
-    let words = ["--tls-cert", certificate.as_str(), "--tls-key", key.as_str()];
     let mut peers = Vec::new();
-    if let Some(mut bun) = common.bun(&["tls", &certificate, &key]) {
-        bun.name = "bun-tls".into();
-        peers.push((bun, Some(trust.clone())));
-    }
-    for damso in common.damsos()? {
-        let mut secure = damso.clone().and(&words);
+    for peer in common.peers_or_faulty(&PLAIN) {
+        let words: &[&str] = match peer.name.as_str() {
+            "bun" => &["tls", &certificate, &key],
+            "floor" => continue,
+            _ => &["--tls-cert", &certificate, "--tls-key", &key],
+        };
+        let mut secure = peer.clone().and(words);
         secure.name.push_str("-tls");
-        peers.extend([(secure, Some(trust.clone())), (damso, None)]);
+        peers.push((secure, Some(trust.clone())));
+        if peer.name != "bun" {
+            peers.push((peer, None));
+        }
     }
     for (peer, _) in &mut peers {
         peer.shown = peer.shown.replace(&*folder.path().to_string_lossy(), "FOLDER");
@@ -263,7 +280,9 @@ pub fn tls(common: &Common, subscribers: usize) -> Result<bool, String> {
             network: None,
         }));
     }
-    common.run(cases)
+    let text = "TLS 1.3 with a P-256 certificate. Each subscriber deciphers its own copies, which costs the generator about \
+        as much as the server, and every copy is checked.";
+    common.run(text, cases)
 }
 
 /// A certificate for this machine, its key, and the one that vouches for it, made for this run.
@@ -288,14 +307,20 @@ fn certificates(folder: &Folder) -> Result<[String; 3], String> {
 }
 
 /// One shard beside two, for readers who run free. Nothing is pinned: shards and readers share what cores there are.
-pub fn shards(common: &Common, subscribers: usize, counts: &[usize]) -> Result<bool, String> {
-    let damso = common.peer("damso")?;
+pub fn shards(common: &Common, subscribers: usize, counts: &[usize]) -> Measured {
+    let damsos = common.peers_or_faulty(&["damso", "damso-uring"]);
     let mut cases = Vec::new();
-    for in_flight in [1, 64] {
+    for (in_flight, damso) in
+        [1, 64].into_iter().flat_map(|n| damsos.iter().map(move |peer| (n, peer)))
+    {
         let base = cases.len();
         for count in counts {
-            let mut peer = damso.clone().and(&["--shards", &count.to_string()]);
-            peer.name = format!("damso, {count} shard{}", if *count == 1 { "" } else { "s" });
+            let mut peer = damso.clone();
+            if !common.faulty {
+                peer = peer.and(&["--shards", &count.to_string()]);
+                peer.name
+                    .push_str(&format!(", {count} shard{}", if *count == 1 { "" } else { "s" }));
+            }
             cases.push(Case {
                 load_name: format!(
                     "{} free readers, 64 B, {in_flight} in flight",
@@ -310,16 +335,21 @@ pub fn shards(common: &Common, subscribers: usize, counts: &[usize]) -> Result<b
             });
         }
     }
-    common.run(cases)
+    let text = "All but 16 readers run free: they throw away what they get without copying it, and nobody waits for them, so \
+        that readers cost as little as they can. The 16 check every message; the others' bytes are counted, and in the \
+        end have to come to as many messages (which doesn't show an order).";
+    common.run(text, cases)
 }
 
 /// The same load over loopback as it is, with packets as on a network, and between two namespaces.
-pub fn network(common: &Common, subscribers: usize) -> Result<bool, String> {
-    let mut peers: Vec<Peer> = Vec::new();
-    peers.extend(common.bun(&["host", "127.0.0.1"]));
-    peers.extend(common.damsos()?);
-    peers.push(common.peer("floor")?);
-    let networks: [(&str, Option<fn() -> Result<Network, String>>); 3] = [
+pub fn network(common: &Common, subscribers: usize) -> Measured {
+    let hosted = |peer: Peer| match peer.name.as_str() {
+        "bun" => peer.and(&["host", "127.0.0.1"]),
+        _ => peer,
+    };
+    let names = ["bun", "damso", "damso-uring", "floor"];
+    let peers: Vec<Peer> = common.peers_or_faulty(&names).into_iter().map(hosted).collect();
+    let networks: [(&str, Option<Made>); 3] = [
         ("lo", None),
         ("lo, MTU 1500", Some(Network::loopback)),
         ("veth pair", Some(Network::pair)),
@@ -342,5 +372,8 @@ pub fn network(common: &Common, subscribers: usize) -> Result<bool, String> {
             }));
         }
     }
-    common.run(cases)
+    let text = "Over plain loopback the receiver's half of TCP is charged to the sender, and a packet holds 64 KB. So the same \
+        also over a loopback device with Ethernet's MTU, and between two network namespaces with a pair of virtual \
+        devices.";
+    common.run(text, cases)
 }

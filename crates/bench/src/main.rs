@@ -23,6 +23,7 @@ mod load;
 mod loads;
 mod member;
 mod namespace;
+mod outbox;
 mod peer;
 mod proxy;
 mod random;

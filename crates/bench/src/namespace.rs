@@ -13,6 +13,9 @@ pub struct Network {
     pub server_address: &'static str,
 }
 
+/// How one is made.
+pub type Made = fn() -> Result<Network, String>;
+
 const ADDRESSES: [&str; 2] = ["10.77.0.1", "10.77.0.2"];
 
 impl Network {

@@ -16,6 +16,7 @@ use crate::fanout::{self, Load, Prepared, Shape};
 use crate::generator::Wait;
 use crate::histogram::Histogram;
 use crate::load::{self, Rooms, Senders, WELCOME};
+use crate::loads::Measured;
 use crate::peer;
 use crate::report::significant;
 use crate::table::{median, thousands};
@@ -53,8 +54,8 @@ struct Run {
     during: [f64; 2],
 }
 
-/// Prints a table. Whether every client got what it missed, once and in order.
-pub fn run(plan: &Plan) -> Result<bool, String> {
+/// Fails unless every client got what it missed, once and in order.
+pub fn run(plan: &Plan) -> Measured {
     let mut runs = Vec::new();
     for round in 0..plan.rounds {
         let run = once(plan)?;
@@ -69,8 +70,7 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
         );
         runs.push(run);
     }
-    print!("{}", table(plan, &runs));
-    Ok(true)
+    Ok((table(plan, &runs), true))
 }
 
 fn table(plan: &Plan, runs: &[Run]) -> String {

@@ -32,6 +32,13 @@ fn every_delivery_of_a_run_is_accounted_for() {
 }
 
 #[test]
+fn what_a_load_loses_is_found() {
+    let short = "--faulty --only floor --rounds 1 --seconds 0.3 --warm-up 0.1 --subscribers 50";
+    let output = bench(&format!("rate --per-second 400 {short} --cores none"));
+    check(&output, 1, &["missing"]);
+}
+
+#[test]
 fn connections_are_held_and_each_gets_the_message() {
     let output = bench("hold floor --connections 300 --seconds 0.2 --cores none");
     check(&output, 0, &["opened            300", "to each, once"]);
