@@ -24,6 +24,7 @@ use published::{ENCODINGS, Encoder, weight};
 use ring::{Feed, locate};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The most that goes to one subscriber in one send, in bytes. A cap by bytes, never by messages:
 /// fewer sends is what makes fan-out cheap.
@@ -374,16 +375,41 @@ impl Feeds {
     /// Sends what is pending to every live reader, small rooms first: they don't wait behind
     /// large ones. Returns the slots whose sockets are full now.
     pub fn flush(&mut self, outlet: &mut impl Outlet) -> Vec<u32> {
+        for index in self.take_dirty() {
+            self.flush_feed(index, outlet);
+        }
+        std::mem::take(&mut self.blocked)
+    }
+
+    /// The same, but that what a hot room has may wait for more, until [`Feeds::due`].
+    pub fn flush_due(&mut self, outlet: &mut impl Outlet, now: Instant) -> Vec<u32> {
+        for index in self.take_dirty() {
+            let Some(feed) = &mut self.feeds[index] else { continue };
+            if feed.may_wait(now) {
+                self.dirty.push(index);
+                continue;
+            }
+            let events = feed.head - feed.flushed;
+            self.flush_feed(index, outlet);
+            if let Some(feed) = &mut self.feeds[index] {
+                feed.rest(events, now);
+            }
+        }
+        std::mem::take(&mut self.blocked)
+    }
+
+    /// When [`Feeds::flush_due`] has something to send that waits now.
+    pub fn due(&self) -> Option<Instant> {
+        let waiting = self.dirty.iter().filter_map(|index| self.feeds[*index].as_ref());
+        waiting.filter_map(|feed| feed.rest_until).min()
+    }
+
+    fn take_dirty(&mut self) -> Vec<usize> {
         let mut dirty = std::mem::take(&mut self.dirty);
         if dirty.len() > 1 {
             dirty.sort_by_key(|&index| self.feeds[index].as_ref().map_or(0, |feed| feed.readers));
         }
-        for &index in &dirty {
-            self.flush_feed(index, outlet);
-        }
-        dirty.clear();
-        self.dirty = dirty;
-        std::mem::take(&mut self.blocked)
+        dirty
     }
 
     /// The socket of `slot` took less than it was given: until [`Feeds::resume`] nothing is
@@ -431,19 +457,19 @@ impl Feeds {
         'rooms: for cursor in &mut reader.cursors {
             let Place::Behind(mut next) = cursor.place else { continue };
             let Some(feed) = &mut self.feeds[cursor.feed] else { continue };
-            debug_assert_eq!(feed.flushed, feed.head);
+            // What isn't flushed yet comes to it with everybody else's.
             if next < feed.first() {
                 if !encoding.is_resumable() {
                     return Resumed::FellOff;
                 }
-                let (room, after, to) = (feed.room.clone(), next - 1, feed.head);
+                let (room, after, to) = (feed.room.clone(), next - 1, feed.flushed);
                 self.wanted.push(Wanted { slot, room, after, to });
                 cursor.place = Place::Fetching(next);
                 continue;
             }
-            while next <= feed.head {
+            while next <= feed.flushed {
                 let (end, batch) =
-                    feed.gather(next, encoding, &mut self.encoder, &mut self.scratch);
+                    feed.gather(next, feed.flushed, encoding, &mut self.encoder, &mut self.scratch);
                 let (len, taken) = (batch.bytes().len(), outlet.send(slot, &batch));
                 if taken < len {
                     let cut = feed.locate(next, taken, encoding, &mut self.encoder);
@@ -477,6 +503,7 @@ impl Feeds {
             live: [const { Vec::new() }; ENCODINGS.len()],
             readers: 0,
             rotation: 0,
+            rest_until: None,
         };
         let index = match self.feeds.iter().position(Option::is_none) {
             Some(index) => index,
@@ -497,7 +524,7 @@ impl Feeds {
             let mut next = feed.flushed + 1;
             while next <= feed.head && !feed.live[encoding as usize].is_empty() {
                 let (end, batch) =
-                    feed.gather(next, encoding, &mut self.encoder, &mut self.scratch);
+                    feed.gather(next, feed.head, encoding, &mut self.encoder, &mut self.scratch);
                 let live = &feed.live[encoding as usize];
                 // Once for all of them; what was cut is taken off again.
                 self.delivered += live.len() as u64 * (end - next);

@@ -1,6 +1,7 @@
 use super::*;
 use damso_chat::Message;
 use damso_protocol::{UserId, plain};
+use std::time::Duration;
 
 /// Sockets that take what they are told to take.
 #[derive(Default)]
@@ -476,4 +477,64 @@ fn who_blocks_in_one_room_is_live_in_none() {
     scene.sinks.room_left.remove(&0);
     assert_eq!(scene.feeds.resume(0, &mut scene.sinks), Resumed::Live);
     assert_eq!(scene.got(0), frames(["one", "elsewhere", "two"]));
+}
+
+/// How many sends there were once what is due was flushed.
+fn due(scene: &mut Scene, now: Instant) -> usize {
+    assert!(scene.feeds.flush_due(&mut scene.sinks, now).is_empty());
+    scene.sinks.sends
+}
+
+#[test]
+fn a_hot_room_rests_after_a_short_flush_and_nobody_else_does() {
+    const HOT: usize = 1_000;
+    let begun = Instant::now();
+    let soon = begun + Duration::from_millis(1);
+    let (mut hot, mut small) = (Scene::new(1 << 20), Scene::new(1 << 20));
+    (0..HOT as u32).for_each(|slot| hot.join(slot));
+    (0..10).for_each(|slot| small.join(slot));
+    for (scene, readers) in [(&mut hot, HOT), (&mut small, 10)] {
+        scene.say("one alone is no burst");
+        assert_eq!(due(scene, begun), readers);
+        scene.say("so this one");
+        scene.say("and this go out at once");
+        assert_eq!(due(scene, soon), 2 * readers);
+        scene.say("this one");
+    }
+    assert_eq!(due(&mut small, soon), 30);
+    assert_eq!(small.feeds.due(), None);
+    assert_eq!(due(&mut hot, soon), 2 * HOT, "waits");
+    let until = hot.feeds.due().unwrap();
+    assert!(until > soon && until <= soon + Duration::from_millis(10), "{:?}", until - soon);
+    assert_eq!(due(&mut hot, until), 3 * HOT);
+    assert_eq!(hot.feeds.due(), None, "one alone: the room is quiet again");
+
+    for _ in 0..2 {
+        hot.say("a burst");
+    }
+    assert_eq!(due(&mut hot, until), 4 * HOT);
+    (0..7).for_each(|_| hot.say("more of it"));
+    assert_eq!(due(&mut hot, until), 4 * HOT, "waits");
+    hot.say("and enough");
+    assert_eq!(due(&mut hot, until), 5 * HOT);
+}
+
+#[test]
+fn who_comes_back_while_a_hot_room_rests_gets_everything_once() {
+    let mut scene = Scene::new(1 << 20);
+    (0..300).for_each(|slot| scene.join(slot));
+    scene.sinks.room_left.insert(7, 3);
+    let now = Instant::now();
+    scene.say("one");
+    scene.say("two");
+    assert_eq!(scene.feeds.flush_due(&mut scene.sinks, now), [7]);
+    scene.say("three");
+    assert!(scene.feeds.flush_due(&mut scene.sinks, now).is_empty());
+    scene.sinks.room_left.remove(&7);
+    assert_eq!(scene.feeds.resume(7, &mut scene.sinks), Resumed::Live);
+    assert_eq!(scene.got(7), frames(["one", "two"]), "the third waits for all");
+    let due = scene.feeds.due().unwrap();
+    assert!(scene.feeds.flush_due(&mut scene.sinks, due).is_empty());
+    assert_eq!(scene.got(7), frames(["one", "two", "three"]));
+    assert_eq!(scene.got(8), frames(["one", "two", "three"]));
 }

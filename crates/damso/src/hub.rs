@@ -164,7 +164,7 @@ pub fn run(
     let mut knocks: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     let mut batches: Vec<Vec<ToShard>> = shards.iter().map(|_| Vec::new()).collect();
     let mut jobs = Vec::new();
-    let (mut stop, mut in_log) = (false, 0);
+    let (mut stop, mut in_log, mut forgettings) = (false, 0, 0);
     loop {
         let first = match hub.timeout() {
             None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -218,7 +218,10 @@ pub fn run(
                     let since = Instant::now();
                     let outcomes = log.append(entries, now).unwrap_or_default();
                     metrics.recorded(&outcomes, since.elapsed());
-                    forget(&mut hub, log);
+                    // Rooms may be many, and this is on every message's way.
+                    if std::mem::replace(&mut forgettings, log.forgettings()) != forgettings {
+                        forget(&mut hub, log);
+                    }
                     hub.recorded(outcomes, now);
                 }
                 Recorder::There(log) => {

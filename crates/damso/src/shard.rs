@@ -363,8 +363,12 @@ impl Shard {
         }
     }
 
-    /// When [`Shard::handle_timeouts`] is due.
+    /// When [`Shard::handle_timeouts`] or [`Shard::settle`] is due.
     pub fn next_deadline(&mut self) -> Option<Instant> {
+        [self.next_timeout(), self.feeds.due()].into_iter().flatten().min()
+    }
+
+    fn next_timeout(&mut self) -> Option<Instant> {
         while let Some(&Reverse((due, slot))) = self.deadlines.peek() {
             if self.entries[slot as usize].armed == Some(due) {
                 return Some(due);
@@ -376,7 +380,7 @@ impl Shard {
 
     /// Writes everything that can be written now.
     pub fn settle(&mut self, outlet: &mut impl Outlet, now: Instant) {
-        let blocked = self.feeds.flush(outlet);
+        let blocked = self.feeds.flush_due(outlet, now);
         self.note_blocked(blocked, now);
         let mut touched = std::mem::take(&mut self.touched);
         for slot in touched.drain(..) {

@@ -37,6 +37,8 @@ struct Past {
     bytes: usize,
     /// How many events there ever were in rooms.
     position: u64,
+    /// How often a part of a room was forgotten.
+    forgettings: u64,
 }
 
 impl Default for Memory {
@@ -54,6 +56,12 @@ impl Memory {
     /// An empty log that keeps about so many bytes of events.
     pub fn bounded(bytes_max: usize) -> Self {
         Self { state: State::new(), past: Past::default(), bytes_max, last_at: 0 }
+    }
+
+    /// How often something was forgotten so far: as long as this stays, so does [`Memory::first`] of
+    /// every room.
+    pub fn forgettings(&self) -> u64 {
+        self.past.forgettings
     }
 
     /// The lowest `seq` of a room that is still there: 1 until something was forgotten.
@@ -101,6 +109,7 @@ impl Past {
             let Some(largest) = largest else { return };
             let before = largest.bytes();
             largest.forget();
+            self.forgettings += 1;
             self.bytes = self.bytes - before + largest.bytes();
         }
     }

@@ -6,6 +6,7 @@ use damso_chat::{Event, Op};
 use damso_protocol::RoomId;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A room's recent events and its live subscribers.
 pub(super) struct Feed {
@@ -22,9 +23,39 @@ pub(super) struct Feed {
     pub readers: usize,
     /// Where the next fan-out starts, so that nobody is always last.
     pub rotation: usize,
+    /// A few events may wait until then; see [`Feed::rest`].
+    pub rest_until: Option<Instant>,
 }
 
+/// What is a hot room: so many live readers, and from so many events in one flush on. That there
+/// were two means that the second came while the first went out.
+const HOT_READERS: usize = 256;
+const HOT_EVENTS: u64 = 2;
+/// With so many in one flush the way into the kernel costs each of them little.
+const FULL_EVENTS: u64 = 8;
+/// About what a send costs.
+const SEND: Duration = Duration::from_nanos(2_500);
+/// How long a hot room's events may wait after a flush: about what a flush to a thousand takes.
+const REST: Duration = Duration::from_millis(3);
+
 impl Feed {
+    /// Whether what is pending may wait for more.
+    pub fn may_wait(&self, now: Instant) -> bool {
+        self.rest_until.is_some_and(|until| now < until) && self.head - self.flushed < FULL_EVENTS
+    }
+
+    /// Called after a flush of so many `events` that was begun at `now`: after a short one of a hot
+    /// room the next waits for more. In a room where events come faster than they can go out one by one,
+    /// a send carries two or three as it is, since they gather while the flush before takes its
+    /// time; with a rest as long it carries twice as many, for half the cost. Quiet rooms, small
+    /// ones and bursts never wait.
+    pub fn rest(&mut self, events: u64, now: Instant) {
+        let live: usize = self.live.iter().map(Vec::len).sum();
+        let hot = live >= HOT_READERS && (HOT_EVENTS..FULL_EVENTS).contains(&events);
+        // There are fewer sockets in a process than a u32 can count.
+        self.rest_until = hot.then(|| now + SEND * live as u32 + REST);
+    }
+
     pub fn can_trim(&self) -> bool {
         self.flushed == self.head && self.ring.len() > 1
     }
@@ -57,22 +88,23 @@ impl Feed {
         self.head + 1 - self.ring.len() as u64
     }
 
-    /// Everything from `next` on, up to a cap, as one contiguous piece; and the `seq` after it.
-    /// `next` must be in the ring.
+    /// Everything from `next` to `last`, up to a cap, as one contiguous piece; and the `seq` after
+    /// it. Both must be in the ring.
     pub fn gather<'a>(
         &'a self,
         next: u64,
+        last: u64,
         encoding: Encoding,
         encoder: &mut Encoder,
         scratch: &'a mut Vec<u8>,
     ) -> (u64, Batch<'a>) {
         let from = (next - self.first()) as usize;
-        if from + 1 == self.ring.len() {
+        if next == last {
             return (next + 1, Batch::whole(self.ring[from].frame(encoding, encoder)));
         }
         scratch.clear();
         let mut end = next;
-        for published in self.ring.range(from..) {
+        for published in self.ring.range(from..=(last - self.first()) as usize) {
             let frame = published.frame(encoding, encoder);
             if !scratch.is_empty() && scratch.len() + frame.len() > BATCH_BYTES_MAX {
                 break;
