@@ -6,6 +6,8 @@
 //! [`Shard::take`]), then calls [`Shard::settle`] once, which writes, and then does what
 //! [`Shard::take_fates`] says. [`Shard::take_hub`] is for the hub.
 
+mod piggyback;
+
 use crate::dialect::Reply;
 use crate::feed::{Batch, Feeds, Outlet, Published, Rest, Resumed, Start};
 use crate::metrics::ShardFigures;
@@ -14,6 +16,7 @@ use crate::session::{Context, Fate, Opened, Session};
 use crate::tls::Stream;
 use damso_chat::hub::{self, Answer, Ending, Input, SessionId};
 use damso_protocol::RoomId;
+use piggyback::Piggyback;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
@@ -108,6 +111,7 @@ pub struct Shard {
     fates: Vec<(u32, Fate)>,
     stopping: bool,
     figures: Arc<ShardFigures>,
+    scratch: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -146,6 +150,7 @@ impl Shard {
             fates: Vec::new(),
             stopping: false,
             figures,
+            scratch: Vec::new(),
         }
     }
 
@@ -380,7 +385,13 @@ impl Shard {
 
     /// Writes everything that can be written now.
     pub fn settle(&mut self, outlet: &mut impl Outlet, now: Instant) {
-        let blocked = self.feeds.flush_due(outlet, now);
+        let mut both = Piggyback {
+            outlet,
+            entries: &mut self.entries,
+            scratch: &mut self.scratch,
+            stuck: Vec::new(),
+        };
+        let blocked = self.feeds.flush_due(&mut both, now);
         self.note_blocked(blocked, now);
         let mut touched = std::mem::take(&mut self.touched);
         for slot in touched.drain(..) {

@@ -98,3 +98,40 @@ fn who_subscribes_with_its_greeting_cut_hears_lines_after_it() {
         assert_eq!(all_that_a_guest_gets(room), whole, "cut after {room}");
     }
 }
+
+/// A plain guest in the lobby that has something of its own to get, beside what it is brought.
+fn asks_and_is_brought(room: usize) -> (Shard, Sink, u32) {
+    let (mut sink, now) = (Sink { written: Vec::new(), room: usize::MAX }, Instant::now());
+    let (mut shard, sessions) = shard_of(1, &mut sink, now);
+    let (session, lobby) = (sessions[0], RoomId::lobby());
+    shard.take(ToShard::Subscribe { session, room: lobby, next: 1, opened: None }, &mut sink, now);
+    shard.settle(&mut sink, now);
+    sink = Sink { written: Vec::new(), room };
+    // A ping is answered by the session itself.
+    shard.receive(session.slot, &mut [0x89, 0x82, 0, 0, 0, 0, b'h', b'i'], now);
+    shard.take(ToShard::Deliver(published(1, "one")), &mut sink, now);
+    shard.settle(&mut sink, now);
+    (shard, sink, session.slot)
+}
+
+#[test]
+fn a_sessions_own_bytes_go_along_with_its_rooms() {
+    const PONG: &[u8] = &[0x8a, 2, b'h', b'i'];
+    let (_, sink, _) = asks_and_is_brought(usize::MAX);
+    assert!(sink.written.ends_with(PONG));
+    let line = sink.written.len() - PONG.len();
+    // Wherever it is cut, what comes later goes on from there.
+    for room in 0..=sink.written.len() {
+        let (mut shard, mut cut, slot) = asks_and_is_brought(room);
+        assert_eq!(cut.written.len(), room);
+        cut.room = usize::MAX;
+        let now = Instant::now();
+        shard.take(ToShard::Deliver(published(2, "two")), &mut cut, now);
+        shard.writable(slot);
+        shard.settle(&mut cut, now);
+        let text = String::from_utf8_lossy(&cut.written).into_owned();
+        let places = ["one", "hi", "two"].map(|word| text.find(word));
+        assert!(places.iter().all(Option::is_some), "{room}: {text}");
+        assert!(places[0] < places[2] && cut.written.len() == 2 * line + PONG.len(), "{room}");
+    }
+}
