@@ -95,7 +95,7 @@ pub fn table(mut arguments: Arguments) -> Clean {
 }
 
 /// Those whose connections are held when nobody chooses.
-const IDLE: [&str; 13] = [
+const IDLE: [&str; 14] = [
     "damso",
     "damso-uring",
     "damso-v1-memory",
@@ -107,6 +107,7 @@ const IDLE: [&str; 13] = [
     "fastwebsockets",
     "tokio-websockets",
     "websockets",
+    "nats",
     "floor",
     "floor-uring",
 ];

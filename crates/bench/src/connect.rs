@@ -27,6 +27,8 @@ pub struct Target {
     pub headers: Vec<String>,
     /// It speaks damso.v1: each connection is to say hello and open the lobby.
     pub is_v1: bool,
+    /// It speaks NATS's protocol in binary frames.
+    pub is_nats: bool,
     /// permessage-deflate is to be agreed, each message for itself.
     pub deflate: bool,
     /// It is spoken to over TLS, if it is who it should be.
@@ -63,6 +65,7 @@ impl Target {
             path: path.to_owned(),
             headers: Vec::new(),
             is_v1: false,
+            is_nats: false,
             deflate: false,
             trust: None,
         })

@@ -13,6 +13,7 @@ use crate::faults::Faults;
 use crate::histogram::Histogram;
 use crate::link::Link;
 use crate::load::{Rooms, Senders};
+use crate::nats::{self, Streams};
 use crate::outbox::Outbox;
 use crate::text::Text;
 use crate::wire;
@@ -87,6 +88,8 @@ pub struct Generator {
     buffer: Box<[u8]>,
     /// What came enciphered.
     scratch: Box<[u8]>,
+    /// What came of NATS's protocol.
+    nats: Option<Streams>,
     events: Vec<epoll::Event>,
 }
 
@@ -111,6 +114,9 @@ impl Generator {
                 _ => Text::in_room(run, number as u16, bytes),
             };
             outboxes.extend((0..publishers).map(|publisher| {
+                if target.is_nats {
+                    return Outbox::nats(&text(), publisher as u8);
+                }
                 Outbox::new(&text(), publisher as u8, target.speaks_json().then_some(room))
             }));
             let mut audience = Audience::new(text(), publishers, receivers, in_flight);
@@ -138,6 +144,7 @@ impl Generator {
             links: Vec::with_capacity(opened.len()),
             outboxes,
             buffer: vec![0; READ_BYTES].into(),
+            nats: target.is_nats.then(|| Streams::new(opened.len())),
             scratch: vec![0; if target.trust.is_some() { READ_BYTES } else { 0 }].into(),
             events: Vec::with_capacity(EVENTS_MAX),
         };
@@ -452,6 +459,10 @@ impl Generator {
     fn received(&mut self, who: usize, bytes: &[u8]) {
         self.received_bytes += bytes.len() as u64;
         let (room, place) = self.seat(who);
+        let bytes = match &mut self.nats {
+            Some(nats) => nats.translate(who, bytes),
+            None => bytes,
+        };
         let audience = &mut self.audiences[room];
         if let Err(closed) = audience.receive(place, bytes) {
             return self.gone(who, &closed.0);
@@ -539,7 +550,11 @@ fn enter(target: &Target, seats: Seats, run: u32) -> Result<(Vec<Open>, Vec<Stri
         return Senders::open_as(target, count, kind, &format!("s{run:x}"))?.into_rooms();
     }
     if rooms == 0 {
-        return Ok((connect::open(target, count)?, vec!["lobby".into()]));
+        let mut opened = connect::open(target, count)?;
+        if target.is_nats {
+            nats::subscribe(&mut opened, MASK)?;
+        }
+        return Ok((opened, vec!["lobby".into()]));
     }
     let (mut opened, mut names) = (Vec::with_capacity(count), Vec::new());
     for room in 0..rooms {

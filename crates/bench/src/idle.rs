@@ -98,7 +98,7 @@ impl Plan {
         measure: impl FnOnce(&Target, &[u32]) -> Result<T, String>,
     ) -> Result<T, String> {
         let server = peer.start(self.cores.map(|[server, _]| server))?;
-        let target = Target { is_v1: peer.is_v1, ..Target::parse(&server.address)? };
+        let target = peer.target(&server.address)?;
         measure(&target, &[server.process()]).map_err(|why| match server.last_words() {
             words if words.is_empty() => why,
             words => format!("{why}; its last words: {words}"),

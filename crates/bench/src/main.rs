@@ -23,6 +23,7 @@ mod load;
 mod loads;
 mod member;
 mod namespace;
+mod nats;
 mod outbox;
 mod peer;
 mod proxy;
@@ -73,8 +74,8 @@ damso-bench floor              a bare broadcast server: on epoll
 
 TARGET is ws://HOST:PORT/PATH, HOST:PORT (path /ws), or the name of a server to start: damso (--engine event, its
 log in memory), damso-uring, damso-auto (the other engines), damso-data (log on disk), damso-v1 (on disk, over
-damso.v1), damso-v1-memory; bun, socketify, ws, tokio-tungstenite, axum, fastwebsockets, tokio-websockets, websockets;
-floor, floor-uring.
+damso.v1), damso-v1-memory; bun, socketify, ws, tokio-tungstenite, axum, fastwebsockets, tokio-websockets, websockets,
+nats; floor, floor-uring.
     --header 'Name: value'     in the opening handshake; may be repeated
     --cores SERVER,GENERATOR   the cores to pin to; none: nothing is pinned. Default for servers started here: the first two.
     --wait spin|block          how to wait for the server; block when the generator's core is shared
@@ -229,17 +230,17 @@ fn reach(
     headers: Vec<String>,
     cores: Option<[usize; 2]>,
 ) -> Result<(Target, Option<Running>), Failure> {
-    let mut is_v1 = false;
+    let (mut is_v1, mut is_nats) = (false, false);
     let running = if is_named(target) {
         let peer = peer::find(target, None).map_err(Failure::Run)?;
-        is_v1 = peer.is_v1;
+        (is_v1, is_nats) = (peer.is_v1, peer.is_nats);
         Some(peer.start(cores.map(|[server, _]| server)).map_err(Failure::Run)?)
     } else {
         None
     };
     let address = running.as_ref().map_or(target, |running| &running.address);
     let target = Target::parse(address).map_err(Failure::Usage)?;
-    let target = Target { headers, is_v1, ..target };
+    let target = Target { headers, is_v1, is_nats, ..target };
     Ok((target, running))
 }
 

@@ -1,5 +1,6 @@
 //! What a publisher writes: its messages, framed and masked once and numbered each time.
 
+use crate::nats;
 use crate::text::{MARKER_BYTES, Text};
 use crate::wire;
 
@@ -41,8 +42,20 @@ impl Outbox {
         if room.is_some() {
             payload.extend_from_slice(br#""}"#);
         }
+        Self::of(wire::TEXT, &payload, counters_at, id_at)
+    }
+
+    /// To a server that speaks NATS's protocol.
+    pub fn nats(text: &Text, publisher: u8) -> Self {
+        let said = text.first(publisher);
+        let (before, after, opcode) = nats::publish(said.len());
+        let counters_at = vec![before.len() + Text::counter(0).0];
+        Self::of(opcode, &[before.as_bytes(), &said, after.as_bytes()].concat(), counters_at, None)
+    }
+
+    fn of(opcode: u8, payload: &[u8], counters_at: Vec<usize>, id_at: Option<usize>) -> Self {
         let mut frame = Vec::new();
-        wire::put_masked(&mut frame, wire::TEXT, &payload, MASK);
+        wire::put_masked(&mut frame, opcode, payload, MASK);
         let payload_at = frame.len() - payload.len();
         Self { frame, payload_at, counters_at, id_at, bytes: Vec::new(), written: 0, due: 0 }
     }

