@@ -18,13 +18,14 @@
 // The rim: everything else here has time and bytes as arguments.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use crate::wire::{Address, Wire, left};
 use crate::{Client, Config, Link, Notice, Output, Saved};
 use damso_protocol::{Nonce, v1};
 use damso_websocket as websocket;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use websocket::{ClientHandshake, Connection, Event, HandshakeError, Status, deflate};
@@ -44,7 +45,7 @@ pub struct Session {
 /// Why there is no connection.
 #[derive(Debug)]
 pub enum DriverError {
-    /// Not `ws://HOST[:PORT][/PATH]`.
+    /// Not `ws://HOST[:PORT][/PATH]`, nor the same with `wss`, `http` or `https`.
     Address,
     /// The server couldn't be reached, or broke off.
     Io(io::Error),
@@ -57,7 +58,9 @@ pub enum DriverError {
 impl fmt::Display for DriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address => write!(f, "the address isn't of the form ws://HOST:PORT/ws"),
+            Self::Address => {
+                write!(f, "the address isn't of the form ws://HOST:PORT/ws or wss://HOST/ws")
+            }
             Self::Io(error) => write!(f, "{error}"),
             Self::Handshake(error) => write!(f, "{error}"),
             Self::Dialect => write!(f, "the server doesn't speak {}", v1::SUBPROTOCOL),
@@ -80,8 +83,8 @@ impl From<HandshakeError> for DriverError {
 }
 
 impl Session {
-    /// A session with the server at `url`, `ws://HOST[:PORT][/PATH]`; the path is `/ws` if there is
-    /// none. It connects with the first [`step`](Self::step).
+    /// A session with the server at `url`, `ws://HOST[:PORT][/PATH]` or the same with `wss`, `http`
+    /// or `https`; the path is `/ws` if there is none. It connects with the first [`step`](Self::step).
     ///
     /// # Errors
     ///
@@ -290,34 +293,9 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Where a server is.
-struct Address {
-    /// As it stands in `Host`.
-    host: String,
-    /// With a port.
-    endpoint: String,
-    target: String,
-}
-
-impl Address {
-    fn parse(url: &str) -> Option<Self> {
-        let rest = url.strip_prefix("ws://")?;
-        let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        let target = if matches!(path, "" | "/") { "/ws" } else { path };
-        // The colons of an IPv6 address stand in brackets.
-        let has_port = host.rfind(':').is_some_and(|at| at > host.rfind(']').unwrap_or(0));
-        let endpoint = if has_port { host.to_owned() } else { format!("{host}:80") };
-        (!host.is_empty()).then(|| Self {
-            host: host.to_owned(),
-            endpoint,
-            target: target.to_owned(),
-        })
-    }
-}
-
 /// A socket with its WebSocket.
 struct Line {
-    socket: TcpStream,
+    socket: Wire,
     connection: Connection,
     buffer: Vec<u8>,
 }
@@ -327,23 +305,22 @@ impl Line {
     fn open(server: &Address, until: Instant) -> Result<(Self, Vec<u8>), DriverError> {
         let deadline = Instant::now() + CONNECT_MAX;
         let deadline = deadline.min(until.max(Instant::now() + CONNECT_MIN));
-        let mut socket = connect(&server.endpoint, deadline)?;
-        socket.set_nodelay(true)?;
+        let mut socket = connect(server, deadline)?;
         let offer = Some(deflate::Offer::default());
         let handshake = ClientHandshake::new(
             &server.host,
-            &server.target,
+            if matches!(&*server.target, "" | "/") { "/ws" } else { &server.target },
             random(),
             &[v1::SUBPROTOCOL],
             offer,
             None,
         )?;
-        socket.set_write_timeout(Some(left(deadline)))?;
+        socket.socket().set_write_timeout(Some(left(deadline)))?;
         socket.write_all(&handshake.request())?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut head = Vec::new();
         let (established, used) = loop {
-            socket.set_read_timeout(Some(left(deadline)))?;
+            socket.socket().set_read_timeout(Some(left(deadline)))?;
             match socket.read(&mut buffer)? {
                 0 => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
                 count => head.extend_from_slice(&buffer[..count]),
@@ -358,7 +335,7 @@ impl Line {
         if established.subprotocol.as_deref() != Some(v1::SUBPROTOCOL) {
             return Err(DriverError::Dialect);
         }
-        socket.set_write_timeout(Some(WRITE_MAX))?;
+        socket.socket().set_write_timeout(Some(WRITE_MAX))?;
         let config = Arc::new(websocket::Config::default());
         let jitter = u32::from_ne_bytes(random());
         let deflate = established.deflate;
@@ -378,7 +355,7 @@ impl Line {
         }
         if self.connection.status() == Status::ShutDown {
             // The server may be gone before us.
-            let _ = self.socket.shutdown(Shutdown::Write);
+            let _ = self.socket.shutdown_write();
         }
         Ok(())
     }
@@ -387,7 +364,7 @@ impl Line {
     fn wait(&mut self, until: Instant) -> io::Result<Vec<u8>> {
         let until = self.connection.timeout().map_or(until, |due| due.min(until));
         let longest = if self.connection.output().is_empty() { Duration::MAX } else { WRITE_MAX };
-        self.socket.set_read_timeout(Some(left(until).min(longest)))?;
+        self.socket.socket().set_read_timeout(Some(left(until).min(longest)))?;
         match self.socket.read(&mut self.buffer) {
             Ok(0) => {
                 self.connection.receive_eof(Instant::now());
@@ -406,20 +383,15 @@ impl Line {
     }
 }
 
-fn connect(endpoint: &str, deadline: Instant) -> io::Result<TcpStream> {
+fn connect(server: &Address, deadline: Instant) -> io::Result<Wire> {
     let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
-    for address in endpoint.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, left(deadline)) {
+    for address in server.endpoint.to_socket_addrs()? {
+        match Wire::connect(address, server.tls_name(), deadline) {
             Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }
     }
     Err(last)
-}
-
-/// The time until `deadline`, but not none, which would mean for ever.
-fn left(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
 fn is_timeout(error: &io::Error) -> bool {
@@ -438,29 +410,3 @@ const CONNECT_MIN: Duration = Duration::from_secs(1);
 
 /// How long a write may hold up the reading.
 const WRITE_MAX: Duration = Duration::from_millis(20);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_has_a_port_and_a_path() {
-        for (url, host, endpoint, target) in [
-            ("ws://a:8765/ws", "a:8765", "a:8765", "/ws"),
-            ("ws://a:8765", "a:8765", "a:8765", "/ws"),
-            ("ws://a/", "a", "a:80", "/ws"),
-            ("ws://[::1]:8765/chat", "[::1]:8765", "[::1]:8765", "/chat"),
-            ("ws://[::1]", "[::1]", "[::1]:80", "/ws"),
-        ] {
-            let address = Address::parse(url).unwrap();
-            assert_eq!(
-                (&*address.host, &*address.endpoint, &*address.target),
-                (host, endpoint, target),
-                "{url}"
-            );
-        }
-        for url in ["http://a", "a:8765", "ws://", "ws:///ws", "wss://a"] {
-            assert!(Address::parse(url).is_none(), "{url}");
-        }
-    }
-}

@@ -10,6 +10,7 @@ use crate::args::{DataArgs, DoctorArgs, ServeArgs};
 use crate::config::Config;
 use crate::lang::Lang;
 use crate::process::{self, Failure};
+use crate::tls::Certificate;
 use std::fmt;
 
 /// How it is with something.
@@ -90,6 +91,16 @@ pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
             vec![Finding::ok("data folder", found)]
         }
     });
+    if let Some((certificate, key)) = config.tls {
+        tell(vec![match Certificate::load(certificate, key) {
+            Ok(_) => {
+                let found =
+                    say!(lang, "it can be read, and so can its key", "열쇠와 함께 읽힙니다");
+                Finding::ok("certificate", found)
+            }
+            Err(sentence) => Finding::bad("certificate", sentence, ""),
+        }]);
+    }
     tell(port::look(&config.listen, lang));
     if let Some(url) = &args.url {
         tell(way::look(url, lang));

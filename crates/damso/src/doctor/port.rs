@@ -3,6 +3,8 @@
 use super::{Finding, say};
 use crate::lang::Lang;
 use crate::process::Failure;
+use crate::tls::NOT_PLAIN;
+use damso_client::wire::Wire;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -50,11 +52,19 @@ fn one(place: &str, lang: Lang) -> Finding {
             }
         }
     };
-    let asked = get(address, &address.to_string(), "/healthz");
+    let asked = get(address, None, &address.to_string(), "/healthz");
     match asked {
         Ok(answer) if answer.body.trim_end() == "ok" => Finding::ok(
             what,
             say!(lang, "a damso answers on {place}", "{place}에서 담소가 답합니다"),
+        ),
+        Ok(answer) if answer.status == 400 && answer.sentence() == NOT_PLAIN => Finding::ok(
+            what,
+            say!(
+                lang,
+                "a damso answers on {place}, by https",
+                "{place}에서 담소가 https로 답합니다"
+            ),
         ),
         Ok(answer) if answer.status == 503 => {
             let said = answer.sentence();
@@ -85,16 +95,21 @@ fn mend(lang: Lang) -> String {
     )
 }
 
-/// Asks for a page on a connection of its own.
-pub fn get(address: SocketAddr, host: &str, target: &str) -> io::Result<Answer> {
-    let socket = TcpStream::connect_timeout(&address, ANSWER_MAX)?;
+/// Asks for a page on a connection of its own, by TLS if the server has a name there.
+pub fn get(
+    address: SocketAddr,
+    tls_name: Option<&str>,
+    host: &str,
+    target: &str,
+) -> io::Result<Answer> {
+    let mut wire = Wire::connect(address, tls_name, Instant::now() + ANSWER_MAX)?;
     let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    (&socket).write_all(request.as_bytes())?;
-    read_answer(&socket, Vec::new())
+    wire.write_all(request.as_bytes())?;
+    read_answer(&mut wire, Vec::new())
 }
 
 /// Reads an answer of which something may have come already, to its end.
-pub fn read_answer(socket: &TcpStream, mut bytes: Vec<u8>) -> io::Result<Answer> {
+pub fn read_answer(wire: &mut Wire, mut bytes: Vec<u8>) -> io::Result<Answer> {
     let by = Instant::now() + ANSWER_MAX;
     let answer = loop {
         let text = String::from_utf8_lossy(&bytes);
@@ -108,9 +123,9 @@ pub fn read_answer(socket: &TcpStream, mut bytes: Vec<u8>) -> io::Result<Answer>
         if left.is_zero() || bytes.len() as u64 > ANSWER_BYTES_MAX {
             break answer;
         }
-        socket.set_read_timeout(Some(left))?;
+        wire.socket().set_read_timeout(Some(left))?;
         let mut buffer = [0; 4096];
-        match (&*socket).read(&mut buffer) {
+        match wire.read(&mut buffer) {
             Ok(0) => break answer,
             Ok(count) => bytes.extend_from_slice(&buffer[..count]),
             Err(error) if answer.is_none() => return Err(error),

@@ -3,6 +3,7 @@
 use super::port::{ANSWER_MAX, Answer, get, read_answer};
 use super::{Finding, say};
 use crate::lang::Lang;
+use damso_client::wire::{Address, Wire};
 use damso_protocol::v1::SUBPROTOCOL;
 use damso_websocket::{ClientHandshake, HandshakeError};
 use std::io::{self, Read, Write};
@@ -17,70 +18,48 @@ const _: () = assert!(IDLE.as_secs() < 5);
 /// A proxy that holds a frame back for longer than this doesn't pass it on as it comes.
 const PONG_MAX: Duration = Duration::from_secs(2);
 
+/// What is looked at before all else where there is TLS.
+const CERTIFICATE: &str = "certificate";
+
 /// Where an URL leads.
 struct Place {
+    address: Address,
     /// As in a request's `Host`.
     host: String,
     /// What a browser sends as its page's origin.
     origin: String,
     /// The path, without a slash at its end.
     path: String,
-    /// To connect to.
-    endpoint: String,
 }
 
 impl Place {
-    fn of(rest: &str) -> Self {
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-        let path = path.strip_suffix("ws").map_or(path, |before| before.trim_end_matches('/'));
-        let path = if path.is_empty() { String::new() } else { format!("/{path}") };
-        // An IPv6 address has colons of its own, inside brackets.
-        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| {
-            !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
-        });
-        let endpoint = if has_port { host.to_owned() } else { format!("{host}:80") };
-        let host = host.to_owned();
-        Self { origin: format!("http://{host}"), host, path, endpoint }
+    fn of(url: &str) -> Option<Self> {
+        let address = Address::parse(url)?;
+        let path = address.target.split(['?', '#']).next().unwrap_or_default();
+        let path = path.trim_end_matches('/');
+        let path = path.strip_suffix("/ws").unwrap_or(path).trim_end_matches('/').to_owned();
+        let (host, scheme) = (address.host.clone(), if address.secure { "https" } else { "http" });
+        Some(Self { origin: format!("{scheme}://{host}"), host, path, address })
     }
 
-    fn host_name(&self) -> &str {
-        self.host.rsplit_once(':').map_or(&self.host, |(name, port)| {
-            if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { &self.host }
-        })
+    fn get(&self, at: SocketAddr, target: &str) -> io::Result<Answer> {
+        get(at, self.address.tls_name(), &self.host, &format!("{}{target}", self.path))
     }
 }
 
 pub fn look(url: &str, lang: Lang) -> Vec<Finding> {
     let what = "url";
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", ""));
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" | "ws" if !rest.is_empty() && !rest.starts_with('/') => {}
-        "https" | "wss" => {
-            let found = say!(
-                lang,
-                "the doctor can't speak TLS yet, so {url} was not tried",
-                "아직 TLS를 말하지 못해 {url}은(는) 시험하지 않았습니다"
-            );
-            let mend = say!(
-                lang,
-                "try the proxy's http:// side, if it has one",
-                "프록시의 http:// 쪽이 있으면 그것을 시험하세요"
-            );
-            return vec![Finding::warn(what, found, mend)];
-        }
-        _ => {
-            let found = say!(lang, "{url:?} is no URL", "{url:?}은(는) URL이 아닙니다");
-            let mend = say!(
-                lang,
-                "give it like http://chat.example.com",
-                "http://chat.example.com처럼 쓰세요"
-            );
-            return vec![Finding::bad(what, found, mend)];
-        }
-    }
-    let place = Place::of(rest);
-    let found = place.endpoint.to_socket_addrs().map(|addresses| addresses.collect::<Vec<_>>());
+    let Some(place) = Place::of(url) else {
+        let found = say!(lang, "{url:?} is no URL", "{url:?}은(는) URL이 아닙니다");
+        let mend = say!(
+            lang,
+            "give it like https://chat.example.com",
+            "https://chat.example.com처럼 쓰세요"
+        );
+        return vec![Finding::bad(what, found, mend)];
+    };
+    let found =
+        place.address.endpoint.to_socket_addrs().map(|addresses| addresses.collect::<Vec<_>>());
     let connected = found.and_then(|addresses| {
         let mut error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
@@ -94,7 +73,7 @@ pub fn look(url: &str, lang: Lang) -> Vec<Finding> {
     let address = match connected {
         Ok(address) => address,
         Err(error) => {
-            let endpoint = &place.endpoint;
+            let endpoint = &place.address.endpoint;
             let found = say!(
                 lang,
                 "nobody answers at {endpoint}: {error}",
@@ -109,6 +88,10 @@ pub fn look(url: &str, lang: Lang) -> Vec<Finding> {
         }
     };
     let mut findings = vec![page(&place, address, lang)];
+    if findings[0].what == CERTIFICATE {
+        // Everything else would fail by the same.
+        return findings;
+    }
     findings.extend(figures(&place, address, lang));
     findings.extend(websocket(&place, address, lang));
     findings
@@ -118,7 +101,7 @@ pub fn look(url: &str, lang: Lang) -> Vec<Finding> {
 fn page(place: &Place, address: SocketAddr, lang: Lang) -> Finding {
     let what = "page";
     let Place { host, path, .. } = place;
-    match get(address, host, &format!("{path}/healthz")) {
+    match place.get(address, "/healthz") {
         Ok(answer) if answer.status == 200 && answer.body.trim_end() == "ok" => {
             Finding::ok(what, say!(lang, "damso answers as {host}", "담소가 {host}(으)로 답합니다"))
         }
@@ -138,6 +121,16 @@ fn page(place: &Place, address: SocketAddr, lang: Lang) -> Finding {
             );
             Finding::bad(what, found, mend)
         }
+        Err(error) if place.address.secure && error.kind() == io::ErrorKind::InvalidData => {
+            let name = place.address.name();
+            let mend = say!(
+                lang,
+                "have what answers there show a certificate for {name} that is valid now, with \
+                 its whole chain",
+                "그곳에서 답하는 것이 {name}의 유효한 인증서를 체인까지 보이게 하세요"
+            );
+            Finding::bad(CERTIFICATE, error.to_string(), mend)
+        }
         Err(error) => Finding::bad(
             what,
             say!(lang, "no answer: {error}", "답이 없습니다: {error}"),
@@ -149,7 +142,7 @@ fn page(place: &Place, address: SocketAddr, lang: Lang) -> Finding {
 /// What a 403 is about: damso's own answer names the flag that would allow it.
 fn refused(what: &'static str, place: &Place, answer: &Answer, lang: Lang) -> Finding {
     let said = answer.sentence();
-    let own = place.host_name();
+    let own = place.address.name();
     let flag = |name: &str| {
         let (_, rest) = said.split_once(&format!("{name} "))?;
         rest.split(' ').next().map(|value| format!("{name} {value}"))
@@ -188,7 +181,7 @@ fn figures(place: &Place, address: SocketAddr, lang: Lang) -> Option<Finding> {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     };
-    let answer = get(address, &place.host, &format!("{}/metrics", place.path)).ok()?;
+    let answer = place.get(address, "/metrics").ok()?;
     (!is_near && answer.body.contains("damso_build_info")).then(|| {
         let found = say!(lang, "anybody can read them there", "누구나 볼 수 있습니다");
         let mend = say!(
@@ -204,8 +197,8 @@ fn websocket(place: &Place, address: SocketAddr, lang: Lang) -> Vec<Finding> {
     let what = "websocket";
     let mut findings = Vec::new();
     let opened = open(place, address);
-    let socket = match opened {
-        Ok(socket) => socket,
+    let mut wire = match opened {
+        Ok(wire) => wire,
         Err(failed) => {
             findings.push(explain(what, place, failed, lang));
             return findings;
@@ -213,7 +206,7 @@ fn websocket(place: &Place, address: SocketAddr, lang: Lang) -> Vec<Finding> {
     };
     findings.push(Finding::ok(what, say!(lang, "the opening handshake passes", "연결이 열립니다")));
     let what = "frames";
-    let ping = |word: &[u8; 4]| pings(&socket, word);
+    let mut ping = |word: &[u8; 4]| pings(&mut wire, word);
     if let Err(error) = ping(b"here") {
         let found = say!(
             lang,
@@ -260,7 +253,7 @@ impl From<io::Error> for Failed {
 }
 
 /// Opens a WebSocket as a page of that place would, and says nothing on it.
-fn open(place: &Place, address: SocketAddr) -> Result<TcpStream, Failed> {
+fn open(place: &Place, address: SocketAddr) -> Result<Wire, Failed> {
     let mut nonce = [0; 16];
     // Hexadecimal digits from the system's source.
     for (byte, digit) in nonce.iter_mut().zip(damso_client::driver::key().bytes()) {
@@ -270,21 +263,22 @@ fn open(place: &Place, address: SocketAddr) -> Result<TcpStream, Failed> {
     let origin = Some(place.origin.as_str());
     let handshake = ClientHandshake::new(&place.host, &target, nonce, &[SUBPROTOCOL], None, origin)
         .map_err(Failed::Handshake)?;
-    let socket = TcpStream::connect_timeout(&address, ANSWER_MAX)?;
-    (&socket).write_all(&handshake.request())?;
-    socket.set_read_timeout(Some(ANSWER_MAX))?;
+    let by = Instant::now() + ANSWER_MAX;
+    let mut wire = Wire::connect(address, place.address.tls_name(), by)?;
+    wire.write_all(&handshake.request())?;
+    wire.socket().set_read_timeout(Some(ANSWER_MAX))?;
     let mut bytes = Vec::new();
     loop {
         match handshake.receive(&bytes) {
-            Ok(Some(_)) => return Ok(socket),
+            Ok(Some(_)) => return Ok(wire),
             Ok(None) => {}
             Err(HandshakeError::Status { .. }) => {
-                return Err(Failed::Answer(read_answer(&socket, bytes)?));
+                return Err(Failed::Answer(read_answer(&mut wire, bytes)?));
             }
             Err(error) => return Err(Failed::Handshake(error)),
         }
         let mut buffer = [0; 4096];
-        let count = (&socket).read(&mut buffer)?;
+        let count = wire.read(&mut buffer)?;
         if count == 0 {
             return Err(Failed::Io(io::ErrorKind::UnexpectedEof.into()));
         }
@@ -341,12 +335,11 @@ fn explain(what: &'static str, place: &Place, failed: Failed, lang: Lang) -> Fin
 }
 
 /// Sends a ping and waits for its pong.
-fn pings(socket: &TcpStream, word: &[u8; 4]) -> io::Result<()> {
+fn pings(wire: &mut Wire, word: &[u8; 4]) -> io::Result<()> {
     // Masked with zeros: the word is no secret, and no proxy's to look at.
     let mut frame = vec![0x89, 0x84, 0, 0, 0, 0];
     frame.extend_from_slice(word);
-    let mut socket = socket;
-    socket.write_all(&frame)?;
+    wire.write_all(&frame)?;
     let pong = [&[0x8a, 4], &word[..]].concat();
     let (by, mut bytes) = (Instant::now() + PONG_MAX, Vec::new());
     loop {
@@ -354,9 +347,9 @@ fn pings(socket: &TcpStream, word: &[u8; 4]) -> io::Result<()> {
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        socket.set_read_timeout(Some(left))?;
+        wire.socket().set_read_timeout(Some(left))?;
         let mut buffer = [0; 512];
-        match socket.read(&mut buffer)? {
+        match wire.read(&mut buffer)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             count => bytes.extend_from_slice(&buffer[..count]),
         }
@@ -372,15 +365,17 @@ mod tests {
 
     #[test]
     fn an_url_is_taken_apart() {
-        for (rest, host, path, endpoint) in [
-            ("chat.example.com", "chat.example.com", "", "chat.example.com:80"),
-            ("chat.example.com:8080/", "chat.example.com:8080", "", "chat.example.com:8080"),
-            ("[::1]/ws", "[::1]", "", "[::1]:80"),
-            ("[::1]:9/team/?x#y", "[::1]:9", "/team", "[::1]:9"),
-            ("h/team/ws", "h", "/team", "h:80"),
+        for (url, origin, path, endpoint) in [
+            ("http://chat.example.com", "http://chat.example.com", "", "chat.example.com:80"),
+            ("wss://chat.example.com/", "https://chat.example.com", "", "chat.example.com:443"),
+            ("https://a.example:8080/", "https://a.example:8080", "", "a.example:8080"),
+            ("ws://[::1]/ws", "http://[::1]", "", "[::1]:80"),
+            ("http://[::1]:9/team/?x#y", "http://[::1]:9", "/team", "[::1]:9"),
+            ("http://h/team/ws", "http://h", "/team", "h:80"),
         ] {
-            let place = Place::of(rest);
-            assert_eq!((&*place.host, &*place.path, &*place.endpoint), (host, path, endpoint));
+            let place = Place::of(url).unwrap();
+            let found = (&*place.origin, &*place.path, &*place.address.endpoint);
+            assert_eq!(found, (origin, path, endpoint));
         }
     }
 }
