@@ -216,6 +216,12 @@ impl Tls {
         }
     }
 
+    /// The socket is gone: nothing is pending any more, and nothing is taken in.
+    pub fn abandon(&mut self) {
+        self.phase = Phase::Failed;
+        (self.pending, self.at, self.incomplete) = (Vec::new(), 0, Vec::new());
+    }
+
     /// Whether plaintext may go both ways.
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open

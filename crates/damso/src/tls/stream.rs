@@ -218,7 +218,11 @@ fn flush(mut socket: &TcpStream, tls: &mut Tls) -> io::Result<bool> {
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => return Ok(false),
                 io::ErrorKind::Interrupted => {}
-                _ => return Err(error),
+                _ => {
+                    // What can't go out isn't tried again, so that this is said once.
+                    tls.abandon();
+                    return Err(error);
+                }
             },
         }
     }

@@ -1,8 +1,10 @@
 //! A WebSocket client of bytes: it says what it is told to, right or wrong.
 
+use crate::tls::{self, Channel};
 use socket2::SockRef;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long anything may take before a test gives up. Long, since machines that run tests are
@@ -94,9 +96,28 @@ impl Answer {
     }
 }
 
+/// Writes on a client's connection.
+pub(crate) struct Sender {
+    pub(crate) socket: TcpStream,
+    tls: Option<Arc<Channel>>,
+}
+
+impl Sender {
+    #[track_caller]
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        let sent = match &self.tls {
+            None => self.socket.write_all(bytes),
+            Some(tls) => tls.write_all(&self.socket, bytes),
+        };
+        sent.expect("the server reads");
+    }
+}
+
 /// One end of a connection to the server.
 pub(crate) struct Client {
     pub(crate) socket: TcpStream,
+    /// If the server speaks it.
+    tls: Option<Arc<Channel>>,
     /// How the server shows it.
     pub(crate) name: String,
     received: Vec<u8>,
@@ -115,7 +136,8 @@ impl Client {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         let name = socket.local_addr().unwrap().to_string();
-        Self { socket, name, received: Vec::new(), at: 0 }
+        let tls = socket.peer_addr().ok().and_then(tls::connection_to).map(Arc::new);
+        Self { socket, tls, name, received: Vec::new(), at: 0 }
     }
 
     /// A connection whose opening handshake is done.
@@ -148,12 +170,31 @@ impl Client {
 
     #[track_caller]
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.socket.write_all(bytes).expect("the server reads");
+        self.write_all(bytes).expect("the server reads");
     }
 
     /// Sends to a server that may have had enough.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
-        self.socket.write_all(bytes).is_ok()
+        self.write_all(bytes).is_ok()
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &self.tls {
+            None => self.socket.write_all(bytes),
+            Some(tls) => tls.write_all(&self.socket, bytes),
+        }
+    }
+
+    /// Another hand that writes, while this one reads.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender { socket: self.socket.try_clone().unwrap(), tls: self.tls.clone() }
+    }
+
+    fn read_some(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match &self.tls {
+            None => self.socket.read(bytes),
+            Some(tls) => tls.read(&self.socket, bytes),
+        }
     }
 
     #[track_caller]
@@ -314,7 +355,7 @@ impl Client {
     pub(crate) fn hears_nothing_for(&mut self, time: Duration) {
         assert!(unread_of(self).is_empty());
         self.socket.set_read_timeout(Some(time)).unwrap();
-        let outcome = self.socket.read(&mut [0; 64]);
+        let outcome = self.read_some(&mut [0; 64]);
         self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let error = outcome.expect_err("nothing was to come");
         assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
@@ -388,13 +429,15 @@ impl Client {
         self.received.drain(..self.at);
         self.at = 0;
         let mut bytes = [0; 64 * 1024];
-        match self.socket.read(&mut bytes) {
+        match self.read_some(&mut bytes) {
             Ok(count) => {
                 self.received.extend_from_slice(&bytes[..count]);
                 count > 0
             }
             Err(error) => match error.kind() {
                 ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => false,
+                // An end that TLS wasn't told of, as that of a connection that was dropped.
+                ErrorKind::UnexpectedEof if self.tls.is_some() => false,
                 ErrorKind::Interrupted => true,
                 _ => panic!("nothing came: {error}"),
             },

@@ -166,7 +166,7 @@ fn every_way_to_write_a_right_one_is_accepted(engine: Engine) {
     }
 }
 
-fn a_handshake_byte_by_byte_is_accepted(engine: Engine) {
+pub(crate) fn a_handshake_byte_by_byte_is_accepted(engine: Engine) {
     let server = engine.serve(&[]);
     let mut client = Client::connect(server.address);
     for byte in opening("/ws", server.address, "").bytes() {
@@ -218,7 +218,7 @@ fn a_head_that_is_too_long_or_has_too_many_fields_is_refused(engine: Engine) {
     }
 }
 
-fn frames_glued_to_the_request_are_served(engine: Engine) {
+pub(crate) fn frames_glued_to_the_request_are_served(engine: Engine) {
     let server = engine.serve(&[]);
     let mut other = server.join();
     let mut client = Client::connect(server.address);
@@ -235,7 +235,7 @@ fn frames_glued_to_the_request_are_served(engine: Engine) {
     }
 }
 
-fn half_a_frame_glued_to_the_request_is_not_lost(engine: Engine) {
+pub(crate) fn half_a_frame_glued_to_the_request_is_not_lost(engine: Engine) {
     let server = engine.serve(&[]);
     let (glued, line) = (opening("/ws", server.address, "").into_bytes(), text("cut in two"));
     for cut in 1..line.len() {
@@ -361,7 +361,7 @@ fn allow_origin_and_allow_host_allow_what_they_name(engine: Engine) {
 }
 
 /// Compressed frames are shared among their readers: nobody's may depend on earlier ones.
-fn compression_is_agreed_only_as_it_can_be_shared(engine: Engine) {
+pub(crate) fn compression_is_agreed_only_as_it_can_be_shared(engine: Engine) {
     let server = engine.serve(&[]);
     for (offer, agreed) in [
         ("permessage-deflate", true),
@@ -386,7 +386,7 @@ fn compression_is_agreed_only_as_it_can_be_shared(engine: Engine) {
     }
 }
 
-fn the_page_is_served_under_a_strict_policy(engine: Engine) {
+pub(crate) fn the_page_is_served_under_a_strict_policy(engine: Engine) {
     let server = engine.serve(&[]);
     for (path, title, types) in [("/", "담소", "damso-worker"), ("/plain", "채팅", "'none'")] {
         let answer = get(&server, path);
@@ -418,7 +418,7 @@ fn the_page_is_served_under_a_strict_policy(engine: Engine) {
     }
 }
 
-fn a_page_that_is_known_already_is_not_sent_again(engine: Engine) {
+pub(crate) fn a_page_that_is_known_already_is_not_sent_again(engine: Engine) {
     let server = engine.serve(&[]);
     for path in ["/", "/plain"] {
         let tag = get(&server, path).header("ETag").expect("a tag").to_owned();
@@ -468,7 +468,7 @@ fn get(server: &Server, path: &str) -> Answer {
 }
 
 /// Proxies pool their connections.
-fn a_page_and_then_a_handshake_on_one_connection(engine: Engine) {
+pub(crate) fn a_page_and_then_a_handshake_on_one_connection(engine: Engine) {
     let server = engine.serve(&[]);
     let mut other = server.join();
     let mut client = Client::connect(server.address);
@@ -485,7 +485,7 @@ fn a_page_and_then_a_handshake_on_one_connection(engine: Engine) {
     server.until_only(&[&other]);
 }
 
-fn a_page_a_handshake_and_a_frame_in_one_write(engine: Engine) {
+pub(crate) fn a_page_a_handshake_and_a_frame_in_one_write(engine: Engine) {
     let server = engine.serve(&[]);
     let page = format!("GET /plain HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
     let upgrade = opening("/ws", server.address, "");
@@ -501,7 +501,7 @@ fn a_page_a_handshake_and_a_frame_in_one_write(engine: Engine) {
     }
 }
 
-fn a_handshake_that_is_refused_after_a_page_is_a_proper_answer_too(engine: Engine) {
+pub(crate) fn a_handshake_that_is_refused_after_a_page_is_a_proper_answer_too(engine: Engine) {
     let server = engine.serve(&[]);
     let page = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
     let own = server.address;
@@ -523,7 +523,7 @@ fn a_handshake_that_is_refused_after_a_page_is_a_proper_answer_too(engine: Engin
 }
 
 /// HTTP's thread has a deadline of its own; a page's first head is still the engine's.
-fn a_page_head_that_trickles_in_is_no_way_around_the_deadline(engine: Engine) {
+pub(crate) fn a_page_head_that_trickles_in_is_no_way_around_the_deadline(engine: Engine) {
     let server = engine.serve(&["--set", "limits.head_seconds=1"]);
     let mut client = Client::connect(server.address);
     client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n");

@@ -74,7 +74,7 @@ fn two_bytes_of_binary_end_nobodys_chat(engine: Engine) {
     server.join().says_and_hears("and so am I");
 }
 
-fn every_broken_rule_gets_its_code_and_the_others_chat_on(engine: Engine) {
+pub(crate) fn every_broken_rule_gets_its_code_and_the_others_chat_on(engine: Engine) {
     let server = engine.serve(&[]);
     let mut other = server.join();
     let close = |code: u16| frame(FIN | CLOSE, &code.to_be_bytes());
@@ -249,7 +249,7 @@ impl Deflating {
     }
 }
 
-fn a_deflate_bomb_is_stopped_at_the_limit(engine: Engine) {
+pub(crate) fn a_deflate_bomb_is_stopped_at_the_limit(engine: Engine) {
     let server = engine.serve(&[]);
     let mut other = server.join();
     let mut guest = Deflating::open(server.address);
@@ -383,7 +383,7 @@ fn who_asks_for_pages_and_never_reads_one_is_cut(engine: Engine) {
     client.reads_to_the_end();
 }
 
-fn compressed_and_plain_guests_hear_the_same(engine: Engine) {
+pub(crate) fn compressed_and_plain_guests_hear_the_same(engine: Engine) {
     let server = engine.serve(&[]);
     let mut plain = server.join();
     let mut deflating = Deflating::open(server.address);
@@ -428,7 +428,7 @@ fn everybody_hears(
 ) -> u64 {
     let name = writer.name.clone();
     let (said, heard) = (numbers.clone(), numbers.clone());
-    let mut sending = writer.socket.try_clone().unwrap();
+    let mut sending = writer.sender();
     let check = |client: &mut Client, number: usize| {
         let line = client.line();
         let words = line.strip_prefix(&name).and_then(|rest| rest.strip_prefix(" :: "));
@@ -439,7 +439,7 @@ fn everybody_hears(
             for number in said {
                 // The masking key 0 leaves the bytes as they are.
                 let bytes = masked_frame(FIN | TEXT, numbered(number).as_bytes(), [0; 4]);
-                sending.write_all(&bytes).expect("the server reads");
+                sending.send(&bytes);
             }
         });
         scope.spawn(|| heard.for_each(|number| check(writer, number)));
@@ -469,7 +469,7 @@ fn check_prefix(lines: &[String], count: usize) {
     }
 }
 
-fn one_who_never_reads_neither_holds_up_the_others_nor_takes_the_memory(engine: Engine) {
+pub(crate) fn one_who_never_reads_neither_holds_up_the_others_nor_takes_the_memory(engine: Engine) {
     let server = engine.serve_unlimited(&[
         "--set",
         "limits.silent_seconds=3",
@@ -496,7 +496,7 @@ fn one_who_never_reads_neither_holds_up_the_others_nor_takes_the_memory(engine: 
     check_prefix(&rest_of(slow), count);
 }
 
-fn one_who_pauses_gets_every_line_once_and_in_order(engine: Engine) {
+pub(crate) fn one_who_pauses_gets_every_line_once_and_in_order(engine: Engine) {
     let server = engine.serve_unlimited(&[]);
     let (mut writer, mut reader) = (server.join(), server.join());
     let mut slow = narrow(&server);
@@ -513,7 +513,7 @@ fn one_who_pauses_gets_every_line_once_and_in_order(engine: Engine) {
     slow.says_and_hears("all of it");
 }
 
-fn one_who_falls_off_the_ring_is_closed_and_never_skips(engine: Engine) {
+pub(crate) fn one_who_falls_off_the_ring_is_closed_and_never_skips(engine: Engine) {
     let server = engine.serve_unlimited(&["--set", "limits.feed_bytes=65536"]);
     let (mut writer, mut reader) = (server.join(), server.join());
     let slow = narrow(&server);
@@ -584,11 +584,11 @@ fn with(mut client: Client, bytes: &[u8]) -> Client {
 
 /// A reset after which a well-known example keeps its guest in the room for ever, and panics when
 /// it speaks to it.
-fn a_reset_in_any_state_leaves_no_ghost(engine: Engine) {
+pub(crate) fn a_reset_in_any_state_leaves_no_ghost(engine: Engine) {
     no_ghost(&engine.serve_unlimited(&[]), Client::reset);
 }
 
-fn an_end_of_bytes_in_any_state_leaves_no_ghost(engine: Engine) {
+pub(crate) fn an_end_of_bytes_in_any_state_leaves_no_ghost(engine: Engine) {
     no_ghost(&engine.serve_unlimited(&[]), drop);
     no_ghost(&engine.serve_unlimited(&[]), |client| {
         client.shut_down();
@@ -640,7 +640,7 @@ fn who_has_been_closed_is_gone_although_its_socket_stays(engine: Engine) {
     }
 }
 
-fn who_is_silent_is_pinged_and_who_does_not_answer_is_gone(engine: Engine) {
+pub(crate) fn who_is_silent_is_pinged_and_who_does_not_answer_is_gone(engine: Engine) {
     let limits = ["--set", "limits.ping_seconds=1", "--set", "limits.silent_seconds=2"];
     let server = engine.serve(&limits);
     let (mut answers, mut does_not) = (server.join(), server.join());
@@ -707,22 +707,22 @@ fn running_out_of_descriptors_pauses_accepting_and_ends_nothing(engine: Engine) 
 }
 
 /// Where a limiter waits under the lock of the subscribers, one fast sender stops joins.
-fn fast_senders_do_not_stop_others_from_joining(engine: Engine) {
+pub(crate) fn fast_senders_do_not_stop_others_from_joining(engine: Engine) {
     let server = engine.serve_unlimited(&[]);
     let mut senders = [server.join(), server.join()];
     let enough = AtomicBool::new(false);
     thread::scope(|scope| {
         for sender in &mut senders {
-            let mut socket = sender.socket.try_clone().unwrap();
+            let mut sending = sender.sender();
             // What waits in the system's buffers is not what this is about.
-            SockRef::from(&socket).set_send_buffer_size(16 * 1024).unwrap();
+            SockRef::from(&sending.socket).set_send_buffer_size(16 * 1024).unwrap();
             let enough = &enough;
             scope.spawn(move || {
                 let lines = text("as fast as I can").repeat(20);
                 while !enough.load(Ordering::Relaxed) {
-                    socket.write_all(&lines).expect("the server reads");
+                    sending.send(&lines);
                 }
-                socket.shutdown(std::net::Shutdown::Write).unwrap();
+                sending.socket.shutdown(std::net::Shutdown::Write).unwrap();
             });
             scope.spawn(move || sender.reads_to_the_end());
         }
@@ -744,7 +744,7 @@ fn fast_senders_do_not_stop_others_from_joining(engine: Engine) {
 
 // Too much
 
-fn a_guest_too_many_is_told_so_and_closed(engine: Engine) {
+pub(crate) fn a_guest_too_many_is_told_so_and_closed(engine: Engine) {
     let server = engine.serve(&["--set", "limits.guests_per_address=2"]);
     let (mut one, two) = (server.join(), server.join());
     let mut three = Client::open(server.address);
@@ -897,7 +897,7 @@ fn a_stdout_that_nobody_reads_ends_nothing(engine: Engine) {
 }
 
 /// At most one waking in 10 s, with some for what was under way.
-fn a_server_with_idle_guests_sleeps(engine: Engine) {
+pub(crate) fn a_server_with_idle_guests_sleeps(engine: Engine) {
     let server = engine.serve(&[]);
     let mut guests: Vec<Client> = (0..5).map(|_| server.join()).collect();
     // Each thread has gone back to sleep when the count stands still.

@@ -12,6 +12,7 @@
 //! - `health`: `/metrics`, `/healthz` and `/readyz`.
 //! - `logs`: what never stands in a log.
 //! - `send`: `damso send`.
+//! - `tls`: the same over TLS, and what only TLS has.
 //! - `v1`: damso.v1, and rooms over HTTP.
 //! - `verbs`: `damso backup`, `restore`, `verify`, `export`.
 //!
@@ -46,6 +47,7 @@ mod hostile;
 mod logs;
 mod send;
 mod server;
+mod tls;
 mod tutorial;
 mod v1;
 mod verbs;

@@ -1,6 +1,7 @@
 //! The real program in a process of its own, which ends with the test.
 
 use crate::client::{Client, PATIENCE};
+use crate::tls;
 use rustix::process::{Pid, Signal, kill_process};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -95,6 +96,7 @@ impl Server {
     /// Starts a program and waits for its first address.
     #[track_caller]
     pub(crate) fn start(mut command: Command) -> Self {
+        command.args(tls::flags());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let mut stdout = Lines::of(child.stdout.take().unwrap());
@@ -103,8 +105,13 @@ impl Server {
             let said: Vec<String> = stderr.receiver.try_iter().collect();
             panic!("the server ended at its start: {said:?}")
         });
-        let address = first.strip_prefix("damso listening on http://").map(str::parse);
-        let Some(Ok(address)) = address else { panic!("the first line is {first:?}") };
+        let (scheme, address) = first.split_once("://").expect("an URL");
+        let Ok(address) = address.parse() else { panic!("the first line is {first:?}") };
+        match scheme {
+            "damso listening on http" => {}
+            "damso listening on https" => tls::note(address),
+            _ => panic!("the first line is {first:?}"),
+        }
         let stdin = RefCell::new(child.stdin.take());
         let (stdout, stderr) = (RefCell::new(stdout), RefCell::new(stderr));
         Self { child, address, stdin, stdout, stderr }

@@ -255,7 +255,7 @@ fn pings_and_pongs_never_reach_the_chat(engine: Engine) {
 
 // 4. Closing
 
-fn a_close_gets_its_code_back_and_then_the_end(engine: Engine) {
+pub(crate) fn a_close_gets_its_code_back_and_then_the_end(engine: Engine) {
     let server = engine.serve(&[]);
     for code in [1000_u16, 1001, 1003, 1007, 1011, 3000, 4999] {
         let mut guest = Client::open(server.address);
@@ -283,7 +283,7 @@ fn who_leaves_the_page_leaves_the_chat(engine: Engine) {
 
 // The chat
 
-fn a_line_goes_to_everyone_and_to_its_author_too(engine: Engine) {
+pub(crate) fn a_line_goes_to_everyone_and_to_its_author_too(engine: Engine) {
     let server = engine.serve(&[]);
     let mut guests = [server.join(), server.join(), server.join()];
     for speaker in 0..guests.len() {
@@ -418,7 +418,7 @@ fn without_a_console_stdin_is_left_alone(engine: Engine) {
 
 // The end
 
-fn ctrl_c_says_one_sentence_and_ends_with_0(engine: Engine) {
+pub(crate) fn ctrl_c_says_one_sentence_and_ends_with_0(engine: Engine) {
     let server = engine.serve(&[]);
     server.prints(&["Ctrl-C stops"]);
     let mut guest = server.join();

@@ -1,14 +1,14 @@
 //! damso.v1: what PROTOCOL promises, said and heard as JSON by hand.
 
-mod api;
+pub(crate) mod api;
 mod erase;
 mod hello;
 mod hooks;
 mod hostile;
-mod messages;
+pub(crate) mod messages;
 mod notices;
 pub(crate) mod peer;
-mod resume;
+pub(crate) mod resume;
 mod rooms;
 mod search;
 

@@ -46,7 +46,7 @@ fn the_api_describes_itself(engine: Engine) {
     assert_eq!(ids.len(), count, "each has a name of its own: {ids:?}");
 }
 
-fn messages_change_over_http_as_over_a_socket(engine: Engine) {
+pub(crate) fn messages_change_over_http_as_over_a_socket(engine: Engine) {
     let server = chat(engine);
     let mut a = Peer::in_lobby(server.address, "a");
     let b = Peer::join(server.address, "b");

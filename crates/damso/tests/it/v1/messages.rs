@@ -17,7 +17,7 @@ all_engines![
     markdown_travels_as_it_was_written,
 ];
 
-fn plain_peers_v1_peers_and_the_console_talk_with_each_other(engine: Engine) {
+pub(crate) fn plain_peers_v1_peers_and_the_console_talk_with_each_other(engine: Engine) {
     let server = chat(engine);
     let mut plain = server.join();
     let mut peer = Peer::in_lobby(server.address, "민수");

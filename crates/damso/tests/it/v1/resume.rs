@@ -27,7 +27,7 @@ fn say_some(peer: &mut Peer, from: u64, to: u64) {
     }
 }
 
-fn replay_gives_every_event_once_and_then_live(engine: Engine) {
+pub(crate) fn replay_gives_every_event_once_and_then_live(engine: Engine) {
     let server = chat(engine);
     let mut a = Peer::join(server.address, "a");
     say_some(&mut a, 1, 10);
@@ -109,7 +109,7 @@ fn after_a_restart_the_log_replays_what_the_feed_has_not(engine: Engine) {
     assert_eq!(seqs(&mut b, 303), (1..=303).collect::<Vec<u64>>());
 }
 
-fn a_reader_that_stops_is_fed_to_the_head_and_costs_nothing_meanwhile(engine: Engine) {
+pub(crate) fn a_reader_that_stops_is_fed_to_the_head_and_costs_nothing_meanwhile(engine: Engine) {
     let data = Data::new(engine, "slow");
     // A feed that holds a fraction of what is said, so that the log has to give the rest.
     let server = data.serve_with(engine, &["--set", "limits.feed_bytes=131072"]);
