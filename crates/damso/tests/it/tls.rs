@@ -15,7 +15,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-both_engines![
+all_engines![
     page_api_and_chat_are_one_origin_of_https,
     who_speaks_http_to_a_tls_port_is_told,
     a_changed_certificate_is_shown_to_who_connects_then,
@@ -25,7 +25,7 @@ both_engines![
     a_session_that_is_taken_up_again_needs_no_whole_handshake,
 ];
 
-/// Makes of each `fn name(engine: Engine)` of a module two tests more, over TLS.
+/// Makes of each `fn name(engine: Engine)` of a module a test more for each engine, over TLS.
 macro_rules! once_more {
     ($($module:ident of $($parent:ident)::+: $($name:ident)*;)*) => {
         $(
@@ -40,6 +40,12 @@ macro_rules! once_more {
                 mod threads {
                     use crate::server::Engine::Threads;
                     $(#[test] fn $name() { crate::tls::secured(super::of::$name, Threads); })*
+                }
+
+                #[cfg(target_os = "linux")]
+                mod uring {
+                    use crate::server::Engine::Uring;
+                    $(#[test] fn $name() { crate::tls::secured(super::of::$name, Uring); })*
                 }
             }
         )*
