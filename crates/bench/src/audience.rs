@@ -342,6 +342,10 @@ impl Audience {
             return self.faults.stray(&self.text, payload);
         }
         let Found::Message { publisher, counter } = self.text.find(payload) else {
+            if payload.starts_with(wire::PING_V1) {
+                let pong = wire::PONG_V1.as_bytes();
+                wire::put_masked(&mut self.replies, wire::TEXT, pong, [7, 1, 8, 2]);
+            }
             return self.faults.stray(&self.text, payload);
         };
         let Some(from) =

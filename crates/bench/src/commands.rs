@@ -44,7 +44,7 @@ damso-bench rate               messages at a rate: server CPU, and how long each
     --per-second N             50, 300 and 1000; may be repeated
     --subscribers N            1000
 damso-bench rooms              many rooms at once, and a small one beside a hot one
-    --few ROOMS,SUBS           16,1000: with one publisher each, beside one room with all publishers
+    --few ROOMS,SUBS           16,1000: with a publisher each, 1 and 16 in flight, beside one such room
     --many ROOMS,SUBS          1000,10: each with one message in flight
     --hot SUBS,INFLIGHT        1000,1: what the small room is beside
 damso-bench slow               a tenth of the subscribers never reads

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 /// What everybody says: as long as what people write, in two scripts.
 pub const TEXT: &str = "안녕하세요 여러분, the build is green again, 이제 점심 먹읍시다";
 const MASK: [u8; 4] = [0x21, 0x37, 0xFA, 0x3D];
+/// Connections that are opened before their hellos are sent.
+const GREETED_MAX: usize = 1_000;
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// Where senders say it.
@@ -87,11 +89,33 @@ impl Senders {
     /// The same, as a target of damso.v1 wants to be spoken to.
     pub fn open_as(target: &Target, count: usize, rooms: Rooms, run: &str) -> Result<Self, String> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed("epoll_create"))?;
-        let mut senders = Vec::with_capacity(count);
-        for (at, open) in connect::open(target, count)?.into_iter().enumerate() {
+        let mut all = Self {
+            epoll,
+            senders: Vec::with_capacity(count),
+            run: run.to_owned(),
+            inflate: Inflate::default(),
+            address: target.address.ip(),
+        };
+        // A server waits for a hello only so long.
+        while all.senders.len() < count {
+            let from = all.senders.len();
+            all.greet(connect::open(target, GREETED_MAX.min(count - from))?)?;
+            all.until_from(from, WELCOME)?;
+        }
+        match rooms {
+            Rooms::One => {}
+            Rooms::Own => all.settle_in(target.address, 1)?,
+            Rooms::Shared(each) => all.settle_in(target.address, each)?,
+        }
+        Ok(all)
+    }
+
+    fn greet(&mut self, opened: Vec<connect::Open>) -> Result<(), String> {
+        for open in opened {
+            let at = self.senders.len();
             let id = epoll::EventData::new_u64(at as u64);
-            epoll::add(&epoll, &open.link, id, EventFlags::IN).map_err(failed("epoll_ctl"))?;
-            senders.push(Sender {
+            epoll::add(&self.epoll, &open.link, id, EventFlags::IN).map_err(failed("epoll_ctl"))?;
+            let sender = Sender {
                 socket: open.link.into_socket()?,
                 input: open.glued,
                 user: String::new(),
@@ -100,25 +124,11 @@ impl Senders {
                 m: 0,
                 count: 0,
                 sent_at: VecDeque::new(),
-            });
+            };
+            sender.send(&hello(&self.run, at))?;
+            self.senders.push(sender);
         }
-        let mut all = Self {
-            epoll,
-            senders,
-            run: run.to_owned(),
-            inflate: Inflate::default(),
-            address: target.address.ip(),
-        };
-        for (at, sender) in all.senders.iter().enumerate() {
-            sender.send(&hello(run, at))?;
-        }
-        all.until_all(WELCOME)?;
-        match rooms {
-            Rooms::One => {}
-            Rooms::Own => all.settle_in(target.address, 1)?,
-            Rooms::Shared(each) => all.settle_in(target.address, each)?,
-        }
-        Ok(all)
+        Ok(())
     }
 
     /// Makes rooms for so many each, who come in and open them.
@@ -273,17 +283,25 @@ impl Senders {
 
     /// Waits until everybody got a message that begins so.
     fn until_all(&mut self, beginning: &str) -> Result<(), String> {
+        self.until_from(0, beginning)
+    }
+
+    /// The same of those from that one on.
+    fn until_from(&mut self, from: usize, beginning: &str) -> Result<(), String> {
         let deadline = Instant::now() + ANSWER_MAX;
         let mut buffer = vec![0; 64 * 1024];
-        let mut waiting = self.senders.len();
+        let mut waiting = self.senders.len() - from;
         let mut events = Vec::with_capacity(1024);
-        let mut has = vec![false; waiting];
+        let mut has = vec![false; self.senders.len()];
         while waiting > 0 {
             connect::wait(&self.epoll, &mut events, 100)?;
             for event in &events {
                 let at = event.data.u64() as usize;
                 let sender = &mut self.senders[at];
-                if sender.acks(&mut buffer, &mut self.inflate, beginning)? > 0 && !has[at] {
+                if sender.acks(&mut buffer, &mut self.inflate, beginning)? > 0
+                    && at >= from
+                    && !has[at]
+                {
                     has[at] = true;
                     waiting -= 1;
                 }
@@ -334,7 +352,7 @@ impl Sender {
             Err(Errno::AGAIN | Errno::INTR) => return Ok(0),
             Err(error) => return Err(format!("a sender can't read: {error}")),
         }
-        let (mut used, mut count) = (0, 0);
+        let (mut used, mut count, mut pings) = (0, 0, 0);
         while let Some(header) = Header::parse(&self.input[used..]) {
             let Some(frame) = self.input.get(used..used + header.frame_bytes()) else { break };
             let mut payload = &frame[header.payload()];
@@ -343,6 +361,9 @@ impl Sender {
             }
             if payload.starts_with(br#"{"t":"err""#) || header.opcode() == wire::CLOSE {
                 return Err(format!("a sender is told {}", String::from_utf8_lossy(payload)));
+            }
+            if payload.starts_with(wire::PING_V1) {
+                pings += 1;
             }
             if payload.starts_with(WELCOME.as_bytes()) {
                 let welcome: serde_json::Value =
@@ -358,6 +379,9 @@ impl Sender {
             used += header.frame_bytes();
         }
         self.input.drain(..used);
+        for _ in 0..pings {
+            self.send(wire::PONG_V1)?;
+        }
         Ok(count)
     }
 }

@@ -151,7 +151,7 @@ pub fn rooms(common: &Common, rooms: &Rooms) -> Measured {
         }
         first
     };
-    let title = |rooms: usize, [_, each]: [usize; 2]| {
+    let title = |rooms: usize, each: usize| {
         let plural = if rooms == 1 { "" } else { "s" };
         format!("{} room{plural} × {}", thousands(rooms as u64), thousands(each as u64))
     };
@@ -159,13 +159,15 @@ pub fn rooms(common: &Common, rooms: &Rooms) -> Measured {
     let closed = |each: usize, in_flight: usize| common.load(each, 64, in_flight);
 
     let [count, each] = rooms.few;
-    let one = Load { publishers: count, ..closed(each, count) };
-    let name = |rooms: usize| format!("{}, {count} publishers", title(rooms, [0, each]));
-    let base = push(&name(1), &one, &in_rooms(1), None);
-    push(&name(count), &closed(each, 1), &in_rooms(count), Some(base));
+    for in_flight in [1, 16] {
+        let name = |rooms: usize| format!("{}, {in_flight} in flight each", title(rooms, each));
+        let load = closed(each, in_flight);
+        let base = push(&name(1), &load, &in_rooms(1), None);
+        push(&name(count), &load, &in_rooms(count), Some(base));
+    }
 
     let [count, each] = rooms.many;
-    let name = format!("{}, 1 in flight each", title(count, [0, each]));
+    let name = format!("{}, 1 in flight each", title(count, each));
     push(&name, &closed(each - 1, 1), &in_rooms(count), None);
 
     let small = closed(9, 1);

@@ -6,6 +6,9 @@ pub const TEXT: u8 = 0x1;
 pub const CLOSE: u8 = 0x8;
 pub const PING: u8 = 0x9;
 pub const PONG: u8 = 0xA;
+/// How damso.v1 asks whether somebody is there, and the answer.
+pub const PING_V1: &[u8] = br#"{"t":"ping""#;
+pub const PONG_V1: &str = r#"{"t":"pong"}"#;
 
 /// What a frame's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
