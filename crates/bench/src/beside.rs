@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::fanout::Load;
+use crate::link::Trust;
 use crate::peer::{self, Peer};
+use crate::server::Folder;
 use crate::table::{Plan, ROWS, Row};
 use crate::{
-    Arguments, Clean, Failure, connect, docs, first_two_cores, idle, pin_generator, possible, usage,
+    Arguments, Clean, Failure, connect, docs, first_two_cores, idle, loads, pin_generator,
+    possible, usage,
 };
 
 pub const HELP: &str = "\
@@ -27,6 +30,7 @@ damso-bench idle               memory of a connection, and CPU of its opening ha
     --rounds N                 3
     --connections FEW,MANY     1000,15000: where memory is read
     --handshakes N             10000
+    --tls                      of damso and Bun, over TLS
     --only, --peer, --damso, --docs as above
 ";
 
@@ -112,6 +116,9 @@ const IDLE: [&str; 14] = [
     "floor-uring",
 ];
 
+/// The same over TLS.
+const IDLE_TLS: [&str; 3] = ["damso", "damso-uring", "bun"];
+
 pub fn idle(mut arguments: Arguments) -> Clean {
     let text: String = arguments.one("--connections")?.unwrap_or("1000,15000".into());
     let connections = text
@@ -125,19 +132,45 @@ pub fn idle(mut arguments: Arguments) -> Clean {
     let handshakes = arguments.one("--handshakes")?.unwrap_or(10_000).max(1);
     let cores = arguments.cores()?.unwrap_or_else(first_two_cores);
     let document: Option<PathBuf> = arguments.one("--docs")?;
+    let is_tls = arguments.flag("--tls");
     let choice = Choice::take(&mut arguments)?;
     arguments.done()?;
 
     connect::raise_descriptor_limit();
-    let peers = choice.peers(&IDLE)?;
+    let mut peers = choice.peers(if is_tls { &IDLE_TLS } else { &IDLE })?;
+    let folder = Folder::new("idle").map_err(Failure::Run)?;
+    if is_tls {
+        peers = secured(peers, &folder).map_err(Failure::Run)?;
+    }
     pin_generator(cores)?;
     let table = idle::Plan { peers, rounds, connections, handshakes, cores }.measure();
     let markdown = table.markdown();
     print!("{markdown}");
     if let Some(file) = document {
-        docs::write(&file, "idle", &markdown).map_err(Failure::Run)?;
+        let section = if is_tls { "idle-tls" } else { "idle" };
+        docs::write(&file, section, &markdown).map_err(Failure::Run)?;
     }
     Ok(table.is_clean())
+}
+
+/// The same servers over TLS, with a certificate made for this.
+fn secured(peers: Vec<Peer>, folder: &Folder) -> Result<Vec<Peer>, String> {
+    let [certificate, key, authority] = loads::certificates(folder)?;
+    let trust = Trust::in_file(Path::new(&authority))?;
+    let secure = |peer: Peer| {
+        let mut secure = match &*peer.name {
+            "bun" => peer.and(&["tls", &certificate, &key]),
+            name if name.starts_with("damso") => {
+                peer.and(&["--tls-cert", &certificate, "--tls-key", &key])
+            }
+            name => return Err(format!("{name} isn't started with TLS here")),
+        };
+        secure.name.push_str("-tls");
+        secure.shown = secure.shown.replace(&*folder.path().to_string_lossy(), "FOLDER");
+        secure.trust = Some(trust.clone());
+        Ok(secure)
+    };
+    peers.into_iter().map(secure).collect()
 }
 
 /// Which servers: those of `--only`, else the usual ones, and those of `--peer`.

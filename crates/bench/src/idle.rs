@@ -174,9 +174,12 @@ impl Table {
         );
         let _ = writeln!(
             out,
-            "| server | a connection | idle, {few}, {many} connections | CPU per handshake | to bun | to socketify |\n\
-             |---|--:|--:|--:|--:|--:|"
+            "| server | a connection | idle, {few}, {many} connections | CPU per handshake |{}\n\
+             |---|--:|--:|--:|{}",
+            self.baselines().map(|base| format!(" to {base} |")).concat(),
+            "--:|".repeat(self.baselines().len()),
         );
+        let baselines = self.baselines();
         for (at, peer) in peers.iter().enumerate() {
             let readings = &self.cells[at].readings;
             let _ = write!(out, "| {} |", peer.name);
@@ -198,7 +201,7 @@ impl Table {
                 significant(mib(2)),
                 significant(of(&|reading| reading.handshake_us)),
             );
-            for base in ["bun", "socketify"] {
+            for base in &baselines {
                 match self.handshake_ratio(at, base) {
                     Some(ratio) => drop(write!(out, " {ratio:.2} |")),
                     None => out.push_str(" – |"),
@@ -211,6 +214,12 @@ impl Table {
             let _ = writeln!(out, "- {} {}: `{}`", peer.name, peer.version, peer.shown);
         }
         out
+    }
+
+    /// The servers that handshakes are compared with.
+    fn baselines(&self) -> [&str; 2] {
+        let is_tls = self.plan.peers.iter().any(|peer| peer.name == "bun-tls");
+        if is_tls { ["bun-tls", "damso-tls"] } else { ["bun", "socketify"] }
     }
 
     /// Of medians: rounds may be missing.

@@ -288,7 +288,10 @@ pub fn tls(common: &Common, subscribers: usize) -> Measured {
 }
 
 /// A certificate for this machine, its key, and the one that vouches for it, made for this run.
-fn certificates(folder: &Folder) -> Result<[String; 3], String> {
+///
+/// # Errors
+/// A sentence, when openssl isn't there or refuses.
+pub fn certificates(folder: &Folder) -> Result<[String; 3], String> {
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let (authority, authority_key) = (path("authority.pem"), path("authority.key"));
     let (certificate, key) = (path("certificate.pem"), path("certificate.key"));

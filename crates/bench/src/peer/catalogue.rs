@@ -85,6 +85,7 @@ pub fn find(name: &str, damso: Option<&str>) -> Result<Peer, String> {
                 shown: "node crates/bench/peers/ws.mjs".into(),
                 is_v1: false,
                 is_nats: false,
+                trust: None,
             })
         }
         "websockets" | "socketify" => {
@@ -109,6 +110,7 @@ pub fn find(name: &str, damso: Option<&str>) -> Result<Peer, String> {
                 shown: "nats-server -c crates/bench/peers/nats.conf -l /dev/stdout".into(),
                 is_v1: false,
                 is_nats: true,
+                trust: None,
             })
         }
         "tokio-tungstenite" | "axum" | "fastwebsockets" | "tokio-websockets" => {
@@ -121,6 +123,7 @@ pub fn find(name: &str, damso: Option<&str>) -> Result<Peer, String> {
                 shown: format!("damso-bench-peers {name}"),
                 is_v1: false,
                 is_nats: false,
+                trust: None,
             })
         }
         _ => Err(format!("{name}: no such server; there are {}", NAMES.join(", "))),
@@ -145,6 +148,7 @@ fn floor(name: &str, arguments: &str) -> Result<Peer, String> {
         shown: format!("damso-bench {arguments}"),
         is_v1: false,
         is_nats: false,
+        trust: None,
     })
 }
 
@@ -166,6 +170,7 @@ fn script(
         shown: format!("{typed} crates/bench/peers/{file}"),
         is_v1: false,
         is_nats: false,
+        trust: None,
     })
 }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use crate::connect::Target;
+use crate::link::Trust;
 use crate::server::Folder;
 use crate::usage;
 
@@ -40,6 +41,8 @@ pub struct Peer {
     pub is_v1: bool,
     /// It is spoken to in NATS's protocol.
     pub is_nats: bool,
+    /// It is spoken to over TLS.
+    pub trust: Option<Trust>,
 }
 
 impl Peer {
@@ -66,6 +69,7 @@ impl Peer {
             arguments,
             is_v1: false,
             is_nats: false,
+            trust: None,
         })
     }
 
@@ -77,8 +81,8 @@ impl Peer {
 
     /// How it is spoken to, where it listens.
     pub fn target(&self, address: &str) -> Result<Target, String> {
-        let (is_v1, is_nats) = (self.is_v1, self.is_nats);
-        Ok(Target { is_v1, is_nats, ..Target::parse(address)? })
+        let (is_v1, is_nats, trust) = (self.is_v1, self.is_nats, self.trust.clone());
+        Ok(Target { is_v1, is_nats, trust, ..Target::parse(address)? })
     }
 
     /// Tells one build of the program from another.
@@ -127,6 +131,7 @@ impl Peer {
             shown: command.into(),
             is_v1: false,
             is_nats: false,
+            trust: None,
         })
     }
 
