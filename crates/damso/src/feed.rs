@@ -17,11 +17,11 @@ mod ring;
 pub use published::{Batch, Encoding, Published};
 
 use crate::metrics::ShardFigures;
-use damso_chat::{Event, Op};
+use damso_chat::Event;
 use damso_protocol::RoomId;
 use damso_websocket::frame;
 use published::{ENCODINGS, Encoder, weight};
-use ring::{Feed, locate};
+use ring::{Feed, deleted, locate};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -271,10 +271,8 @@ impl Feeds {
         if feed.head == feed.flushed {
             self.dirty.push(index);
         }
-        if let Event::Changed(change) = &*published.event
-            && change.op == Op::Delete
-        {
-            self.ring_bytes -= feed.forget_text(change.m);
+        if let Some(m) = deleted(&published.event) {
+            self.ring_bytes -= feed.forget_text(m);
         }
         feed.head = published.seq;
         let weight = weight(&published);
@@ -334,6 +332,17 @@ impl Feeds {
             return false;
         }
         cursor.place = Place::Behind(next);
+        if let Some(feed) = &mut self.feeds[index]
+            && (next >= feed.first() || self.ring_bytes < self.ring_bytes_max)
+        {
+            // Others who come back will need the same: from the ring each event is written once
+            // for all of them, this one too.
+            self.ring_bytes +=
+                feed.backfill(events, self.ring_bytes_max.saturating_sub(self.ring_bytes));
+            if next >= feed.first() {
+                return true;
+            }
+        }
         // Its socket has filled up meanwhile, or there is something to finish first.
         if reader.blocked || reader.rest.is_some() {
             return true;

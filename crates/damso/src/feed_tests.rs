@@ -1,5 +1,5 @@
 use super::*;
-use damso_chat::Message;
+use damso_chat::{Message, Op};
 use damso_protocol::{UserId, plain};
 use std::time::Duration;
 
@@ -407,17 +407,12 @@ fn who_is_held_gets_nothing_before_it_is_released_by_the_same_number() {
     assert_eq!(heard(&scene, 0), [said(1, "1")]);
 }
 
-#[test]
-fn a_deleted_message_is_in_the_ring_without_its_text() {
-    let mut scene = Scene::new(1 << 20);
-    join_v1(&mut scene, 0, 0, None);
-    scene.say("secret");
-    scene.say("other");
-    scene.flush();
+/// The lobby's first message is deleted.
+fn delete_first(scene: &mut Scene) {
     scene.seq += 1;
     let delete = damso_chat::Change {
         room: RoomId::lobby(),
-        seq: 3,
+        seq: scene.seq,
         m: 1,
         op: Op::Delete,
         by: UserId::new("u"),
@@ -428,6 +423,38 @@ fn a_deleted_message_is_in_the_ring_without_its_text() {
     let delete = Published::new(Arc::new(Event::Changed(delete))).unwrap();
     scene.feeds.deliver(Arc::new(delete));
     scene.flush();
+}
+
+#[test]
+fn many_who_come_back_ask_the_log_once_and_hear_nothing_that_was_deleted_since() {
+    let mut scene = Scene::new(1 << 20);
+    scene.seq = 3;
+    for slot in 0..10 {
+        join_v1(&mut scene, slot, 0, None);
+    }
+    scene.feeds.resume(0, &mut scene.sinks);
+    let wanted = Wanted { slot: 0, room: RoomId::lobby(), after: 0, to: 3 };
+    assert_eq!(scene.feeds.take_wanted(), [wanted]);
+    // It was read before, and comes after.
+    let read = from_log(1..=3);
+    delete_first(&mut scene);
+    assert!(scene.feeds.feed(0, &RoomId::lobby(), 0, &read, &mut scene.sinks));
+    let expected = [(1, None), said(2, "2"), said(3, "3"), (4, None)];
+    for slot in 0..10 {
+        assert_eq!(scene.feeds.resume(slot, &mut scene.sinks), Resumed::Live);
+        assert_eq!(heard(&scene, slot), expected, "slot {slot}");
+    }
+    assert_eq!(scene.feeds.take_wanted(), []);
+}
+
+#[test]
+fn a_deleted_message_is_in_the_ring_without_its_text() {
+    let mut scene = Scene::new(1 << 20);
+    join_v1(&mut scene, 0, 0, None);
+    scene.say("secret");
+    scene.say("other");
+    scene.flush();
+    delete_first(&mut scene);
     join_v1(&mut scene, 1, 0, None);
     scene.feeds.resume(1, &mut scene.sinks);
     assert_eq!(heard(&scene, 1), [(1, None), said(2, "other"), (3, None)]);

@@ -286,6 +286,11 @@ impl Session {
         credit && waiting < OUTPUT_BYTES_MAX && !matches!(self.phase, Phase::ForHttp { .. })
     }
 
+    /// Whether nobody knows it yet: it hasn't said hello, or asks for a page.
+    pub fn is_new(&self) -> bool {
+        !self.introduced
+    }
+
     /// How the rooms' events are written for it; none if it hears no rooms (any more).
     pub fn encoding(&self) -> Option<Encoding> {
         match &self.phase {

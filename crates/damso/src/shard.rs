@@ -220,6 +220,13 @@ impl Shard {
         session.is_some_and(|session| session.wants_read(&self.context))
     }
 
+    /// Whether a slot's session is one that nobody knows yet: when many come at once, an engine
+    /// reads only a few of them in an iteration, so that those who are there don't wait for all.
+    pub fn is_new(&self, slot: u32) -> bool {
+        let session = self.entries.get(slot as usize).and_then(|entry| entry.session.as_ref());
+        session.is_some_and(Session::is_new)
+    }
+
     /// How many bytes of its own a slot's session has waiting for the socket. What a slow reader
     /// misses of its rooms isn't among them: it waits in no queue.
     pub fn waiting(&self, slot: u32) -> usize {

@@ -2,7 +2,9 @@
 //! its sockets; each loop first reads everything that is ready, then writes.
 
 use super::inbox::Inbox;
-use super::{ACCEPT_PAUSE, Accepted, Kind, Links, RESET, Running, STOP_MAX, accept, settle};
+use super::{
+    ACCEPT_PAUSE, Accepted, Kind, Links, NEWCOMERS_MAX, RESET, Running, STOP_MAX, accept, settle,
+};
 use crate::feed::{Batch, Outlet};
 use crate::session::Fate;
 use crate::shard::{Newcomer, Shard, ShardHandle, ToShard};
@@ -221,12 +223,19 @@ impl Engine {
     /// Reads each ready socket once. A full read may have left something: it comes again.
     fn read(&mut self, buffer: &mut ReadBuffer, now: Instant) {
         let mut unread = std::mem::take(&mut self.unread);
+        let mut newcomers = NEWCOMERS_MAX;
         unread.retain(|&slot| {
             let Some(Some(socket)) = self.sockets.sockets.get_mut(slot as usize) else {
                 return false;
             };
             if !self.shard.wants_read(slot) {
                 return true;
+            }
+            if self.shard.is_new(slot) {
+                if newcomers == 0 {
+                    return true;
+                }
+                newcomers -= 1;
             }
             match socket.stream.read(buffer) {
                 Ok(Received::End) => self.shard.receive_eof(slot, now),

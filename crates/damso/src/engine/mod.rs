@@ -22,6 +22,9 @@ use tracing::{info, warn};
 /// After running out of descriptors or memory, accepting rests so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// Sockets of sessions that nobody knows yet which one iteration reads ([`Shard::is_new`]).
+const NEWCOMERS_MAX: usize = 32;
+
 /// Why a connection is over whose socket failed.
 const RESET: &str = "the connection was reset";
 

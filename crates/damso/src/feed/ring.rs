@@ -83,6 +83,31 @@ impl Feed {
         less
     }
 
+    /// Puts events of the log before the ring's first, if they end there and cost at most
+    /// `bytes_max`. Returns the bytes that the ring costs more.
+    pub fn backfill(&mut self, events: &[Event], bytes_max: usize) -> usize {
+        let end = events.last().and_then(Event::place).map(|(_, seq)| seq + 1);
+        let made = events.iter().map(|event| Published::new(Arc::new(event.clone())));
+        if end != Some(self.first()) {
+            return 0;
+        }
+        let Some(made) = made.collect::<Option<Vec<_>>>() else { return 0 };
+        let before = self.ring_bytes;
+        let more: usize = made.iter().map(weight).sum();
+        if more > bytes_max {
+            return 0;
+        }
+        made.into_iter().rev().for_each(|published| self.ring.push_front(Arc::new(published)));
+        self.ring_bytes += more;
+        // What was deleted since they were read goes on without its text.
+        let deleted: Vec<u64> =
+            self.ring.iter().filter_map(|later| deleted(&later.event)).collect();
+        for m in deleted {
+            self.forget_text(m);
+        }
+        self.ring_bytes - before
+    }
+
     /// The `seq` of the oldest event in the ring, or the next one if it is empty.
     pub fn first(&self) -> u64 {
         self.head + 1 - self.ring.len() as u64
@@ -176,6 +201,14 @@ impl Feed {
                 self.ring_bytes -= weight(&oldest);
             }
         }
+    }
+}
+
+/// The message that an event deletes.
+pub(super) fn deleted(event: &Event) -> Option<u64> {
+    match event {
+        Event::Changed(change) if change.op == Op::Delete => Some(change.m),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@
 mod ring;
 
 use super::inbox::Inbox;
-use super::{ACCEPT_PAUSE, Kind, Links, RESET, Running, STOP_MAX, settle};
+use super::{ACCEPT_PAUSE, Kind, Links, NEWCOMERS_MAX, RESET, Running, STOP_MAX, settle};
 use crate::feed::{Batch, Outlet};
 use crate::session::Fate;
 use crate::shard::{Newcomer, Shard, ShardHandle, ToShard};
@@ -83,6 +83,7 @@ pub fn start(
             next_shard: 0,
             links: links.clone(),
             left: Vec::new(),
+            newcomers: NEWCOMERS_MAX,
             plaintext: Vec::new(),
         };
         let thread = thread::Builder::new().name(format!("shard-{index}"));
@@ -114,6 +115,8 @@ struct Engine {
     links: Links,
     /// Slots whose sockets are leaving, and of which nothing is asked any more.
     left: Vec<u32>,
+    /// So many more that nobody knows yet are heard in this iteration.
+    newcomers: usize,
     /// What TLS makes of what a socket brought.
     plaintext: Vec<u8>,
 }
@@ -138,6 +141,7 @@ impl Engine {
                     }
                 }
             }
+            self.newcomers = NEWCOMERS_MAX;
             let busy = self.read_idle(now);
             let due = [self.shard.next_deadline(), accept_again, stop_by];
             let due = due.into_iter().flatten().chain(busy.then_some(now)).min();
@@ -243,12 +247,18 @@ impl Engine {
                 let bytes = ring.bytes(buffer, result as usize);
                 if socket.ended {
                     // What comes after the end is for nobody.
-                } else if leaving || socket.held.is_some() || !self.shard.wants_read(slot) {
+                } else if leaving || socket.held.is_some() {
                     socket.held.get_or_insert_default().bytes.extend_from_slice(bytes);
-                    if more && !leaving {
+                } else if !self.shard.wants_read(slot)
+                    || self.shard.is_new(slot) && self.newcomers == 0
+                {
+                    socket.held.get_or_insert_default().bytes.extend_from_slice(bytes);
+                    if more {
+                        idle.push(slot);
                         ring.cancel(socket.stream.as_raw_fd());
                     }
                 } else {
+                    self.newcomers -= usize::from(self.shard.is_new(slot));
                     socket.hand_on(slot, bytes, &mut self.plaintext, &mut self.shard, now);
                     socket.watch_pending(slot, ring);
                 }
@@ -296,13 +306,21 @@ impl Engine {
             let Some(Some(socket)) = self.sockets.sockets.get_mut(slot as usize) else {
                 return false;
             };
-            if socket.leaving.is_some() || socket.receiving {
+            let over = socket.receiving || socket.ended;
+            if socket.leaving.is_some() || socket.held.is_none() && over {
                 return false;
             }
             if !self.shard.wants_read(slot) {
-                return !(socket.ended && socket.held.is_none());
+                return true;
             }
             if let Some(held) = &mut socket.held {
+                if self.shard.is_new(slot) {
+                    if self.newcomers == 0 {
+                        busy = true;
+                        return true;
+                    }
+                    self.newcomers -= 1;
+                }
                 busy = true;
                 let (mut bytes, is_all) = held.next();
                 if is_all {
@@ -320,7 +338,7 @@ impl Engine {
                     self.shard.receive_eof(slot, now);
                 }
             }
-            if socket.ended {
+            if socket.ended || socket.receiving {
                 return false;
             }
             if self.shard.wants_read(slot) {
