@@ -45,7 +45,8 @@ pub fn table(mut arguments: Arguments) -> Clean {
             Failure::Usage(format!("--row {text}: expected N,N,N or N,N,N,free"))
         })?);
     }
-    if rows.is_empty() {
+    let is_usual = rows.is_empty();
+    if is_usual {
         rows.extend(ROWS);
     }
     let cores = arguments.cores()?.unwrap_or_else(first_two_cores);
@@ -79,8 +80,18 @@ pub fn table(mut arguments: Arguments) -> Clean {
     let peers = choice.peers(&peer::USUAL)?;
     let all_cores = usage::cores();
     let others_share_max = 0.05;
-    let plan =
-        Plan { rows, peers, rounds, load, wait, cores, all_cores, others_share_max, repeats };
+    let plan = Plan {
+        rows,
+        is_usual,
+        peers,
+        rounds,
+        load,
+        wait,
+        cores,
+        all_cores,
+        others_share_max,
+        repeats,
+    };
     let table = plan.measure(journal.as_deref()).map_err(Failure::Run)?;
     let markdown = table.markdown();
     print!("{markdown}");

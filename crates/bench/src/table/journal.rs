@@ -76,6 +76,7 @@ mod tests {
     fn plan(rounds: usize) -> Plan {
         Plan {
             rows: ROWS.to_vec(),
+            is_usual: true,
             peers: Vec::new(),
             rounds,
             load: Load {

@@ -70,14 +70,12 @@ impl Row {
         let (subscribers, bytes) = (thousands(*subscribers as u64), thousands(*bytes as u64));
         format!("{subscribers} subscribers, {bytes} B, {in_flight} in flight{free}")
     }
-
-    fn takes(&self, peer: &Peer) -> bool {
-        self.subscribers < LARGE || !NOT_LARGE.contains(&&*peer.name)
-    }
 }
 
 pub struct Plan {
     pub rows: Vec<Row>,
+    /// Nobody chose them: large ones go without the servers that they are too much for.
+    pub is_usual: bool,
     pub peers: Vec<Peer>,
     pub rounds: usize,
     /// Subscribers, bytes and in flight come from the rows.
@@ -125,7 +123,7 @@ impl Plan {
                     // Nobody always comes after the same one.
                     let at = (turn + round) % self.peers.len();
                     let peer = &self.peers[at];
-                    if !row.takes(peer) {
+                    if !self.takes(row, peer) {
                         continue;
                     }
                     let key = format!("round {}, {}, {}", round + 1, row.title(), peer.name);
@@ -150,6 +148,10 @@ impl Plan {
         }
         journal.map_or(Ok(()), Journal::over)?;
         Ok(Table { machine: Machine::read(), plan: self, cells })
+    }
+
+    fn takes(&self, row: &Row, peer: &Peer) -> bool {
+        !self.is_usual || row.subscribers < LARGE || !NOT_LARGE.contains(&&*peer.name)
     }
 
     fn undisturbed(&self, peer: &Peer, row: &Row) -> Result<Run, String> {
@@ -207,7 +209,7 @@ impl Table {
 
     /// The servers of a row that were to be measured in it.
     fn of_row(&self, row: usize) -> impl Iterator<Item = (&Peer, &Cell)> {
-        let taken = move |(peer, _): &(&Peer, &Cell)| self.plan.rows[row].takes(peer);
+        let taken = move |(peer, _): &(&Peer, &Cell)| self.plan.takes(&self.plan.rows[row], peer);
         self.plan.peers.iter().zip(&self.cells[row]).filter(taken)
     }
 
