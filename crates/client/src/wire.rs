@@ -183,6 +183,16 @@ fn explain(error: &rustls::Error) -> String {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "the server's certificate is for another name".into()
             }
+            // A name in a certificate alone says nothing: another's key made that one.
+            CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                explain(&CertificateError::UnknownIssuer.into())
+            }
+            _ if format!("{wrong:?}").contains("CaUsedAsEndEntity") => {
+                "the server's certificate is made for an authority, not for a server: make one \
+                 with basicConstraints=CA:FALSE"
+                    .into()
+            }
             _ => format!("the server's certificate can't be trusted: {error}"),
         },
         rustls::Error::InvalidMessage(_) => "the server doesn't speak TLS there".into(),

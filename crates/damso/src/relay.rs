@@ -388,6 +388,14 @@ impl Desktop {
         self.session.receive_eof(now);
     }
 
+    /// The socket takes something of what was written before, though it has no room for more: it is
+    /// slow, but not blocked.
+    pub fn moving(&mut self, now: Instant) {
+        if self.blocked_since.is_some() {
+            self.blocked_since = Some(now);
+        }
+    }
+
     /// The socket failed.
     pub fn lost(&mut self, why: &'static str) {
         self.session.give_up(why);

@@ -197,6 +197,16 @@ impl Shard {
         }
     }
 
+    /// A slot's socket takes something of what was written before, though it has no room for more:
+    /// it is slow, but not blocked.
+    pub fn moving(&mut self, slot: u32, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(slot as usize)
+            && entry.blocked_since.is_some()
+        {
+            entry.blocked_since = Some(now);
+        }
+    }
+
     /// A slot's socket failed.
     pub fn lost(&mut self, slot: u32, why: &'static str) {
         if let Some(session) = session(&mut self.entries, slot) {

@@ -126,8 +126,12 @@ impl Engine {
                             self.sockets.readable(slot, event.is_read_closed(), &mut self.unread);
                         }
                         // What TLS has pending goes first.
-                        if event.is_writable() && self.sockets.flush(slot) {
-                            self.shard.writable(slot);
+                        if event.is_writable() {
+                            if self.sockets.flush(slot) {
+                                self.shard.writable(slot);
+                            } else {
+                                self.shard.moving(slot, now);
+                            }
                         }
                     }
                 }

@@ -228,6 +228,9 @@ fn serve(mut desktop: Desktop, newcomer: Newcomer, bell: &Bell, links: &Links) {
             bell.silence();
             desktop.empty_mailbox(now);
         }
+        if ready.contains(PollFlags::OUT) && socket.has_pending() {
+            desktop.moving(now);
+        }
         let over = ready.intersects(PollFlags::HUP | PollFlags::ERR);
         if desktop.has_read_all() {
             // It may still take what is left to write, but not when both directions are over.

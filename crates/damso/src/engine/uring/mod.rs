@@ -151,7 +151,7 @@ impl Engine {
             for completion in done.drain(..) {
                 match completion.what {
                     What::Receive => self.received(completion, now),
-                    What::Writable => self.writable(completion.of),
+                    What::Writable => self.writable(completion.of, now),
                     What::Accept => {
                         if !self.accepted(completion, now) {
                             accept_again = Some(now + ACCEPT_PAUSE);
@@ -223,7 +223,9 @@ impl Engine {
         let slot = self.shard.open(peer, opened, now);
         let heard_end = socket.heard_end();
         self.sockets.put(slot, socket);
-        if heard_end && let Some(Some(socket)) = self.sockets.sockets.get_mut(slot as usize) {
+        let Some(Some(socket)) = self.sockets.sockets.get_mut(slot as usize) else { return };
+        socket.watch_pending(slot, &mut self.sockets.ring);
+        if heard_end {
             // Nothing that the socket brings tells of it.
             socket.ended = true;
             self.shard.receive_eof(slot, now);
@@ -283,14 +285,17 @@ impl Engine {
         self.note_left(slot);
     }
 
-    fn writable(&mut self, slot: u32) {
+    fn writable(&mut self, slot: u32, now: Instant) {
         if let Some(Some(socket)) = self.sockets.sockets.get_mut(slot as usize) {
             socket.watched = false;
             // What TLS has pending goes first.
             match socket.stream.flush() {
                 Ok(true) => self.shard.writable(slot),
                 Ok(false) if socket.leaving.is_some() => {}
-                Ok(false) => socket.watch_pending(slot, &mut self.sockets.ring),
+                Ok(false) => {
+                    self.shard.moving(slot, now);
+                    socket.watch_pending(slot, &mut self.sockets.ring);
+                }
                 Err(_) => self.shard.lost(slot, RESET),
             }
         }
