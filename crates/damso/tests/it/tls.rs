@@ -203,21 +203,19 @@ pub(crate) fn flags() -> Vec<PathBuf> {
 /// A server that speaks TLS listens there.
 pub(crate) fn note(address: SocketAddr) {
     if SECURE.get() {
-        let mut servers = SERVERS.lock().unwrap();
-        servers.get_or_insert_default().insert(address, trusting(&shared().0));
-    } else {
-        trust(address, None);
+        trust(address, &shared().0);
     }
 }
 
-/// From here on who connects there trusts this certificate; with none it speaks no TLS.
-fn trust(address: SocketAddr, certificate: Option<&Path>) {
-    let mut servers = SERVERS.lock().unwrap();
-    let servers = servers.get_or_insert_default();
-    match certificate {
-        Some(certificate) => servers.insert(address, trusting(certificate)),
-        None => servers.remove(&address),
-    };
+/// From here on who connects there trusts this certificate.
+fn trust(address: SocketAddr, certificate: &Path) {
+    let config = trusting(certificate);
+    SERVERS.lock().unwrap().get_or_insert_default().insert(address, config);
+}
+
+/// No server speaks TLS there any more.
+pub(crate) fn forget(address: SocketAddr) {
+    SERVERS.lock().unwrap().get_or_insert_default().remove(&address);
 }
 
 /// The client's side of a connection with that server, if it speaks TLS.
@@ -314,7 +312,7 @@ fn page_api_and_chat_are_one_origin_of_https(engine: Engine) {
     let files = Files::new(engine, "origin");
     let server = files.serve(engine, &["--allow-host", "chat.example.com"]);
     let address = server.address;
-    trust(address, Some(&files.certificate()));
+    trust(address, &files.certificate());
     let get = |path: &str, host: &str, further: &str| {
         let mut client = Client::connect(address);
         let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{further}\r\n");
@@ -352,12 +350,12 @@ fn a_changed_certificate_is_shown_to_who_connects_then(engine: Engine) {
     let files = Files::new(engine, "renewed");
     let server = files.serve(engine, &[]);
     let old = trusting(&files.certificate());
-    trust(server.address, Some(&files.certificate()));
+    trust(server.address, &files.certificate());
     let mut before = server.join();
     assert!(greeted(server.address, &old).is_some());
     files.renew();
     assert!(greeted(server.address, &old).is_none());
-    trust(server.address, Some(&files.certificate()));
+    trust(server.address, &files.certificate());
     let mut after = server.join();
     // Who was there stays.
     before.says_and_hears("아직 여기 있어요");
@@ -387,7 +385,7 @@ fn a_tls_handshake_that_stops_or_breaks_off_ends_at_its_deadline(engine: Engine)
     let files = Files::new(engine, "stops");
     let server = files.serve(engine, &["--set", "limits.head_seconds=1"]);
     let config = trusting(&files.certificate());
-    trust(server.address, Some(&files.certificate()));
+    trust(server.address, &files.certificate());
     let mut other = server.join();
     let name = ServerName::try_from("127.0.0.1").unwrap();
     let mut hello = Vec::new();
@@ -422,7 +420,7 @@ fn a_tls_handshake_that_stops_or_breaks_off_ends_at_its_deadline(engine: Engine)
 fn our_own_client_speaks_tls(engine: Engine) {
     let files = Files::new(engine, "client");
     let server = files.serve(engine, &[]);
-    trust(server.address, Some(&files.certificate()));
+    trust(server.address, &files.certificate());
     let mut other = server.join();
     let send = |scheme: &str, trusted: &Path| {
         let mut command = damso(&["send", "lobby", "안녕", "--name", "나", "--wait", "5"]);
