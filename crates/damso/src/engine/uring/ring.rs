@@ -21,9 +21,11 @@ const SUBMISSIONS: u32 = 1024;
 /// kernel keeps.
 const COMPLETIONS: u32 = 4096;
 /// Buffers for what comes in: a power of 2.
-const BUFFERS: u16 = 512;
-/// What each holds, in bytes.
-const BUFFER_BYTES: usize = 4096;
+const BUFFERS: u16 = 256;
+/// What each holds, in bytes. What doesn't fit into one comes with a later iteration, and so goes out
+/// in another flush: 64 short messages in 4 KiB cost 1.7 times the CPU. Of a buffer only the pages
+/// that were ever filled are memory.
+const BUFFER_BYTES: usize = 16 * 1024;
 /// The name of their group.
 const GROUP: u16 = 0;
 /// How often one wait asks for more of what is ready: the kernel hands out some 20 at a time.
