@@ -53,7 +53,7 @@ impl Default for Server {
             listen: Vec::new(),
             lan: false,
             data: DATA_DEFAULT.into(),
-            engine: "event".into(),
+            engine: "auto".into(),
             shards: 0,
             allow_origin: Vec::new(),
             allow_host: Vec::new(),
