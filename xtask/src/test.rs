@@ -137,7 +137,8 @@ fn doc() -> run::Result {
 }
 
 fn cargo_test() -> run::Result {
-    run::run(&mut cargo(["test", "--workspace"]))
+    // They wait for servers more than they work.
+    run::run(cargo(["test", "--workspace"]).env("RUST_TEST_THREADS", "8"))
 }
 
 fn fuzz_check() -> run::Result {
