@@ -353,6 +353,10 @@ impl Line {
                 Err(error) => return Err(error),
             }
         }
+        match self.socket.flush() {
+            Err(error) if !is_timeout(&error) => return Err(error),
+            _ => {}
+        }
         if self.connection.status() == Status::ShutDown {
             // The server may be gone before us.
             let _ = self.socket.shutdown_write();
@@ -363,7 +367,8 @@ impl Line {
     /// Waits for bytes; none: nothing came, or the last ones came before.
     fn wait(&mut self, until: Instant) -> io::Result<Vec<u8>> {
         let until = self.connection.timeout().map_or(until, |due| due.min(until));
-        let longest = if self.connection.output().is_empty() { Duration::MAX } else { WRITE_MAX };
+        let writes = !self.connection.output().is_empty() || self.socket.has_pending();
+        let longest = if writes { WRITE_MAX } else { Duration::MAX };
         self.socket.socket().set_read_timeout(Some(left(until).min(longest)))?;
         match self.socket.read(&mut self.buffer) {
             Ok(0) => {

@@ -85,9 +85,11 @@ impl Wire {
             }
             socket.set_read_timeout(Some(left(deadline)))?;
             socket.set_write_timeout(Some(left(deadline)))?;
-            if let Err(error) = tls.complete_io(&mut socket) {
-                let ours = error.get_ref().and_then(|inner| inner.downcast_ref());
-                return Err(ours.map(|inner| bad(explain(inner))).unwrap_or(error));
+            // One call of the socket at a time: rustls's own loops look at no deadline.
+            if tls.wants_write() {
+                tls.write_tls(&mut socket)?;
+            } else {
+                take_in(&mut tls, &mut socket)?;
             }
         }
         Ok(Self::Tls(Box::new(StreamOwned::new(tls, socket))))
@@ -101,6 +103,11 @@ impl Wire {
         }
     }
 
+    /// Whether the socket still has to take something that was written.
+    pub fn has_pending(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.conn.wants_write())
+    }
+
     /// Ends our side.
     ///
     /// # Errors
@@ -108,8 +115,8 @@ impl Wire {
     pub fn shutdown_write(&mut self) -> io::Result<()> {
         if let Self::Tls(stream) = self {
             stream.conn.send_close_notify();
-            stream.flush()?;
         }
+        self.flush()?;
         self.socket().shutdown(Shutdown::Write)
     }
 }
@@ -118,11 +125,7 @@ impl Read for Wire {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(into),
-            // Whether something is missing, what is spoken above TLS knows.
-            Self::Tls(stream) => match stream.read(into) {
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
-                result => result,
-            },
+            Self::Tls(stream) => read_tls(stream, into),
         }
     }
 }
@@ -131,16 +134,74 @@ impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write(bytes),
-            Self::Tls(stream) => stream.write(bytes),
+            Self::Tls(stream) => {
+                // Not by the stream's own way, which reads where it can't write.
+                let StreamOwned { conn, sock } = &mut **stream;
+                while conn.wants_write() {
+                    conn.write_tls(sock)?;
+                }
+                let count = conn.writer().write(bytes)?;
+                // What the socket doesn't take now is pending; a failure comes again.
+                while conn.wants_write() && conn.write_tls(sock).is_ok() {}
+                Ok(count)
+            }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(socket) => socket.flush(),
-            Self::Tls(stream) => stream.flush(),
+            Self::Tls(stream) => {
+                while stream.conn.wants_write() {
+                    stream.conn.write_tls(&mut stream.sock)?;
+                }
+                Ok(())
+            }
         }
     }
+}
+
+/// Reads until there is something of it, or the socket's timeout is over: a peer may send a byte of a
+/// record at a time.
+fn read_tls(
+    StreamOwned { conn, sock }: &mut StreamOwned<ClientConnection, TcpStream>,
+    into: &mut [u8],
+) -> io::Result<usize> {
+    let by = sock.read_timeout()?.and_then(|most| Instant::now().checked_add(most));
+    loop {
+        match conn.reader().read(into) {
+            // Whether something is missing, what is spoken above TLS knows.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+        if by.is_some_and(|by| by <= Instant::now()) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        if conn.wants_write()
+            && let Err(error) = conn.write_tls(sock)
+            && !matches!(
+                error.kind(),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+            )
+        {
+            return Err(error);
+        }
+        take_in(conn, sock)?;
+    }
+}
+
+/// Reads the socket once.
+fn take_in(tls: &mut ClientConnection, socket: &mut TcpStream) -> io::Result<()> {
+    if tls.read_tls(socket)? == 0 && tls.is_handshaking() {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
+    if let Err(error) = tls.process_new_packets() {
+        // It is told why, if it listens.
+        let _ = tls.write_tls(socket);
+        return Err(bad(explain(&error)));
+    }
+    Ok(())
 }
 
 /// Whom to trust; read once.

@@ -394,6 +394,10 @@ impl Feeds {
     pub fn flush_due(&mut self, outlet: &mut impl Outlet, now: Instant) -> Vec<u32> {
         for index in self.take_dirty() {
             let Some(feed) = &mut self.feeds[index] else { continue };
+            // Flushed in another way meanwhile: if more has come, it stands here once more.
+            if feed.head == feed.flushed {
+                continue;
+            }
             if feed.may_wait(now) {
                 self.dirty.push(index);
                 continue;

@@ -34,7 +34,8 @@ pub fn published(seq: u64, text: &str) -> Arc<Published> {
     published_in(&RoomId::lobby(), seq, text)
 }
 
-fn published_in(room: &RoomId, seq: u64, text: &str) -> Arc<Published> {
+/// A line in a room, on its way out.
+pub fn published_in(room: &RoomId, seq: u64, text: &str) -> Arc<Published> {
     let message = Message {
         room: room.clone(),
         seq,
@@ -564,4 +565,24 @@ fn who_comes_back_while_a_hot_room_rests_gets_everything_once() {
     assert!(scene.feeds.flush_due(&mut scene.sinks, due).is_empty());
     assert_eq!(scene.got(7), frames(["one", "two", "three"]));
     assert_eq!(scene.got(8), frames(["one", "two", "three"]));
+}
+
+#[test]
+fn a_room_that_rests_is_looked_at_once() {
+    let mut scene = Scene::new(1 << 20);
+    (0..300).for_each(|slot| scene.join(slot));
+    let mut now = Instant::now();
+    for _ in 0..50 {
+        scene.say("two come");
+        scene.say("at once");
+        scene.feeds.flush_due(&mut scene.sinks, now);
+        scene.say("waits");
+        scene.feeds.flush_due(&mut scene.sinks, now);
+        // Sends what is pending, before the rest is over.
+        scene.feeds.mention(&RoomId::lobby(), "{}", &mut scene.sinks);
+        now += Duration::from_millis(10);
+    }
+    assert!(scene.feeds.dirty.len() <= 2, "{}", scene.feeds.dirty.len());
+    scene.feeds.flush(&mut scene.sinks);
+    assert_eq!(scene.got(0), frames(["two come", "at once", "waits"].repeat(50)));
 }

@@ -5,6 +5,8 @@ use crate::process::Failure;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The port of the tutorial.
 const PORT: u16 = 8765;
@@ -12,6 +14,9 @@ const PORT: u16 = 8765;
 pub const DEFAULT: &str = "127.0.0.1:8765";
 /// Connections the system keeps waiting for us, if it is asked for so many.
 const BACKLOG: i32 = 4096;
+/// What a process that was killed had asked of io_uring the kernel calls off when it comes to it:
+/// until then its listeners are there, and whoever starts it again at once finds the port taken.
+const LET_GO_MAX: Duration = Duration::from_secs(2);
 /// How often another port is picked when one that was picked is taken for a second address.
 const PICKS_MAX: usize = 20;
 
@@ -107,7 +112,8 @@ fn bind_group(group: &[SocketAddr], all: &[Vec<SocketAddr>]) -> Result<Vec<TcpLi
             {
                 address.set_port(local(first)?.port());
             }
-            match bind(address, v4_everywhere(wanted.port())) {
+            let patience = if wanted.port() == 0 { Duration::ZERO } else { LET_GO_MAX };
+            match bind(address, v4_everywhere(wanted.port()), patience) {
                 Ok(listener) => listeners.push(listener),
                 Err(error) if group.len() > 1 && is_absent(&error) => {
                     failure = Some((address, error));
@@ -156,7 +162,20 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
     })
 }
 
-fn bind(address: SocketAddr, v6_only: bool) -> io::Result<TcpListener> {
+/// Binds, and waits for so long for whoever has the port to let go of it.
+fn bind(address: SocketAddr, v6_only: bool, patience: Duration) -> io::Result<TcpListener> {
+    let by = Instant::now() + patience;
+    loop {
+        match try_bind(address, v6_only) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < by => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn try_bind(address: SocketAddr, v6_only: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // So that a restart needn't wait for the last connections' TIME_WAIT.
     socket.set_reuse_address(true)?;

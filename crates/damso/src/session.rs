@@ -288,7 +288,9 @@ impl Session {
 
     /// Whether nobody knows it yet: it hasn't said hello, or asks for a page.
     pub fn is_new(&self) -> bool {
-        !self.introduced
+        let is_echo =
+            matches!(&self.phase, Phase::Open { dialect, .. } if matches!(dialect, Dialect::Echo));
+        !self.introduced && !is_echo && !self.is_closing()
     }
 
     /// How the rooms' events are written for it; none if it hears no rooms (any more).

@@ -1,5 +1,5 @@
 use super::*;
-use crate::feed::tests::published;
+use crate::feed::tests::{published, published_in};
 use crate::http::upgrade::{Door, Policy};
 use crate::serve::websocket_config;
 use damso_protocol::Limits;
@@ -134,4 +134,24 @@ fn a_sessions_own_bytes_go_along_with_its_rooms() {
         assert!(places.iter().all(Option::is_some), "{room}: {text}");
         assert!(places[0] < places[2] && cut.written.len() == 2 * line + PONG.len(), "{room}");
     }
+}
+
+#[test]
+fn nothing_follows_a_close_frame_though_two_rooms_have_something() {
+    let (mut sink, now) = (Sink { written: Vec::new(), room: usize::MAX }, Instant::now());
+    let (mut shard, sessions) = shard_of(1, &mut sink, now);
+    let session = sessions[0];
+    let rooms = [RoomId::lobby(), RoomId::new("tea")];
+    for room in rooms.clone() {
+        shard.take(ToShard::Subscribe { session, room, next: 1, opened: None }, &mut sink, now);
+    }
+    shard.settle(&mut sink, now);
+    sink.written.clear();
+    for room in &rooms {
+        shard.take(ToShard::Deliver(published_in(room, 1, "news")), &mut sink, now);
+    }
+    // Its own Close is answered.
+    shard.receive(session.slot, &mut [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8], now);
+    shard.settle(&mut sink, now);
+    assert!(sink.written.ends_with(&[0x88, 2, 0x03, 0xe8]), "{:?}", sink.written);
 }

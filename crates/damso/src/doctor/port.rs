@@ -132,7 +132,8 @@ pub fn read_answer(wire: &mut Wire, mut bytes: Vec<u8>) -> io::Result<Answer> {
             Err(_) => break answer,
         }
     };
-    answer.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is no HTTP"))
+    // Not InvalidData: by that a wrong certificate is told.
+    answer.ok_or_else(|| io::Error::other("the answer is no HTTP"))
 }
 
 fn parse(text: &str) -> Option<Answer> {

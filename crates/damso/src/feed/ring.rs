@@ -66,6 +66,15 @@ impl Feed {
         let from = m.saturating_sub(self.first()) as usize;
         let mut less = 0;
         for published in self.ring.range_mut(from.min(self.ring.len())..) {
+            // Few are concerned, and a copy costs far more than a look.
+            let is_concerned = match &*published.event {
+                Event::Message(message) => message.seq == m && message.text.is_some(),
+                Event::Changed(change) => change.m == m && matches!(change.op, Op::Edit(Some(_))),
+                _ => false,
+            };
+            if !is_concerned {
+                continue;
+            }
             let mut event = (*published.event).clone();
             match &mut event {
                 Event::Message(message) if message.seq == m => message.text = None,

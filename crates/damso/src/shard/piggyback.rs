@@ -30,7 +30,10 @@ impl<O: Outlet> Piggyback<'_, O> {
         if !entry.touched || entry.blocked_since.is_some() || entry.rest.is_some() {
             return None;
         }
-        let session = entry.session.as_mut().filter(|session| !session.output().is_empty())?;
+        // Who is closing has a Close frame in there, and other rooms' batches may still follow.
+        let session = entry.session.as_mut();
+        let session = session
+            .filter(|session| session.encoding().is_some() && !session.output().is_empty())?;
         self.scratch.clear();
         self.scratch.extend_from_slice(batch.bytes());
         self.scratch.extend_from_slice(session.output());

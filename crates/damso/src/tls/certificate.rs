@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 /// What the server shows of itself. The files are looked at for each new connection, which costs
@@ -23,15 +24,21 @@ pub struct Certificate {
 struct Current {
     stamps: [Option<Stamp>; 2],
     config: Arc<ServerConfig>,
+    /// After a failure: when the files are read again though they stand as they did.
+    again: Option<Instant>,
 }
 
-/// What tells a file from what it was: its place on the disk, its length, and when it changed, in
-/// seconds and nanoseconds.
+/// A failed reading may be the moment's, as for want of a descriptor.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// What tells a file from what it was: its place on the disk, its length, and when it or its rights
+/// changed, in seconds and nanoseconds: an unreadable file is mended by these.
 type Stamp = (u64, u64, i64, i64);
 
 fn stamp(path: &Path) -> Option<Stamp> {
     let found = fs::metadata(path).ok()?;
-    Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
+    // Of a pipe there is no second reading, and opening one may block.
+    found.is_file().then(|| (found.ino(), found.len(), found.ctime(), found.ctime_nsec()))
 }
 
 impl Certificate {
@@ -42,7 +49,7 @@ impl Certificate {
     pub fn load(certificate: PathBuf, key: PathBuf) -> Result<Self, String> {
         let stamps = [stamp(&certificate), stamp(&key)];
         let config = read(&certificate, &key)?;
-        Ok(Self { certificate, key, current: Mutex::new(Current { stamps, config }) })
+        Ok(Self { certificate, key, current: Mutex::new(Current { stamps, config, again: None }) })
     }
 
     /// The TLS of a new connection, by the certificate as it stands now. A changed one that can't
@@ -51,17 +58,23 @@ impl Certificate {
         let config = {
             let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
             let stamps = [stamp(&self.certificate), stamp(&self.key)];
-            if stamps != current.stamps {
-                current.stamps = stamps;
+            let (changed, now) = (stamps != current.stamps, Instant::now());
+            if changed || current.again.is_some_and(|again| again <= now) {
+                (current.stamps, current.again) = (stamps, None);
                 match read(&self.certificate, &self.key) {
                     Ok(config) => {
                         current.config = config;
                         info!("the certificate has changed; new connections get the new one");
                     }
-                    Err(sentence) => warn!(
-                        "the certificate has changed, but can't be used; the last one is shown \
-                         on: {sentence}"
-                    ),
+                    Err(sentence) => {
+                        current.again = Some(now + AGAIN);
+                        if changed {
+                            warn!(
+                                "the certificate has changed, but can't be used; the last one is \
+                                 shown on: {sentence}"
+                            );
+                        }
+                    }
                 }
             }
             current.config.clone()

@@ -151,7 +151,7 @@ impl Engine {
             for completion in done.drain(..) {
                 match completion.what {
                     What::Receive => self.received(completion, now),
-                    What::Writable => self.writable(completion.of, now),
+                    What::Writable => self.writable(completion, now),
                     What::Accept => {
                         if !self.accepted(completion, now) {
                             accept_again = Some(now + ACCEPT_PAUSE);
@@ -194,6 +194,9 @@ impl Engine {
     fn accepted(&mut self, Completion { of, result, more, .. }: Completion, now: Instant) -> bool {
         if let Some(listener) = self.listeners.get_mut(of as usize) {
             listener.accepting = more;
+        }
+        if result == -libc::ECANCELED {
+            return true;
         }
         if result < 0 {
             return super::accept_failed(&io::Error::from_raw_os_error(-result));
@@ -285,15 +288,19 @@ impl Engine {
         self.note_left(slot);
     }
 
-    fn writable(&mut self, slot: u32, now: Instant) {
+    fn writable(&mut self, Completion { of: slot, result, .. }: Completion, now: Instant) {
         if let Some(Some(socket)) = self.sockets.sockets.get_mut(slot as usize) {
             socket.watched = false;
             // What TLS has pending goes first.
             match socket.stream.flush() {
+                // Nothing more is written to it.
+                Ok(_) if socket.leaving.is_some() => {}
                 Ok(true) => self.shard.writable(slot),
-                Ok(false) if socket.leaving.is_some() => {}
                 Ok(false) => {
-                    self.shard.moving(slot, now);
+                    // One that was called off along with a read says nothing of the peer.
+                    if result >= 0 {
+                        self.shard.moving(slot, now);
+                    }
                     socket.watch_pending(slot, &mut self.sockets.ring);
                 }
                 Err(_) => self.shard.lost(slot, RESET),
@@ -482,8 +489,9 @@ impl Socket {
         }
     }
 
+    /// Nothing new is asked of a socket that leaves: what was asked has been called off, once.
     fn watch(&mut self, slot: u32, ring: &mut Ring) {
-        if !std::mem::replace(&mut self.watched, true) {
+        if self.leaving.is_none() && !std::mem::replace(&mut self.watched, true) {
             ring.watch_writable(self.stream.as_raw_fd(), slot);
         }
     }
