@@ -11,7 +11,7 @@ struct Size {
     verbs: &'static str,
 }
 
-const USUAL: Size = Size { kills: "20", cuts: "3", verbs: "3" };
+const USUAL: Size = Size { kills: "12", cuts: "3", verbs: "3" };
 const FULL: Size = Size { kills: "200", cuts: "10", verbs: "20" };
 
 pub fn command(args: &[String]) -> run::Result {
