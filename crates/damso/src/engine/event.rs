@@ -3,11 +3,12 @@
 
 use super::inbox::Inbox;
 use super::{
-    ACCEPT_PAUSE, Accepted, Kind, Links, NEWCOMERS_MAX, RESET, Running, STOP_MAX, accept, settle,
+    ACCEPT_PAUSE, Accepted, Kind, Links, NEWCOMERS_MAX, RESET, Running, STOP_MAX, Shards, accept,
+    settle,
 };
 use crate::feed::{Batch, Outlet};
 use crate::session::Fate;
-use crate::shard::{Newcomer, Shard, ShardHandle, ToShard};
+use crate::shard::{Newcomer, Shard, ShardHandle};
 use crate::tls::{ReadBuffer, Received, Stream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -53,9 +54,7 @@ pub fn start(shards: usize, listeners: Vec<TcpListener>, links: Links) -> io::Re
             shard: Shard::new(index as u16, links.context.clone(), links.readers.clone()),
             sockets: Sockets::default(),
             listeners: listeners.take().unwrap_or_default(),
-            peers: handles.clone(),
-            index,
-            next_shard: 0,
+            shards: Shards::new(handles.clone(), index),
             links: links.clone(),
             unread: Vec::new(),
         };
@@ -72,9 +71,7 @@ struct Engine {
     shard: Shard,
     sockets: Sockets,
     listeners: Vec<TcpListener>,
-    peers: Vec<ShardHandle>,
-    index: usize,
-    next_shard: usize,
+    shards: Shards,
     links: Links,
     /// Sockets that may have something to read. Readiness is told once, so it is kept here until
     /// a read finds nothing more.
@@ -189,12 +186,8 @@ impl Engine {
                     }
                     Accepted::Socket(socket, peer) => {
                         let newcomer = Newcomer { socket, peer, opened: None };
-                        let shard = self.next_shard % self.peers.len();
-                        self.next_shard = shard + 1;
-                        if shard == self.index {
-                            self.adopt(newcomer, now);
-                        } else {
-                            self.peers[shard].give(vec![ToShard::Adopt(newcomer)]);
+                        if let Some(own) = self.shards.place(newcomer) {
+                            self.adopt(own, now);
                         }
                     }
                 }

@@ -9,7 +9,7 @@ pub mod uring;
 use crate::feed::Outlet;
 use crate::readers::Readers;
 use crate::session::Context;
-use crate::shard::{Newcomer, Shard, ShardHandle};
+use crate::shard::{Newcomer, Shard, ShardHandle, ToShard};
 use crate::tls::{Certificate, Stream};
 use damso_chat::hub::Input;
 use std::io;
@@ -120,6 +120,30 @@ pub fn start(
             }
             event::start(shards, listeners, links)
         }
+    }
+}
+
+/// All shards of an engine, as the one that accepts for them sees them: newcomers go round.
+struct Shards {
+    handles: Vec<ShardHandle>,
+    own: usize,
+    next: usize,
+}
+
+impl Shards {
+    fn new(handles: Vec<ShardHandle>, own: usize) -> Self {
+        Self { handles, own, next: 0 }
+    }
+
+    /// Gives a connection to the shard whose turn it is; back, if that is the caller's own.
+    fn place(&mut self, newcomer: Newcomer) -> Option<Newcomer> {
+        let shard = self.next % self.handles.len();
+        self.next = shard + 1;
+        if shard == self.own {
+            return Some(newcomer);
+        }
+        self.handles[shard].give(vec![ToShard::Adopt(newcomer)]);
+        None
     }
 }
 

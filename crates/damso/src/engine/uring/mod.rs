@@ -6,10 +6,10 @@
 mod ring;
 
 use super::inbox::Inbox;
-use super::{ACCEPT_PAUSE, Kind, Links, NEWCOMERS_MAX, RESET, Running, STOP_MAX, settle};
+use super::{ACCEPT_PAUSE, Kind, Links, NEWCOMERS_MAX, RESET, Running, STOP_MAX, Shards, settle};
 use crate::feed::{Batch, Outlet};
 use crate::session::Fate;
-use crate::shard::{Newcomer, Shard, ShardHandle, ToShard};
+use crate::shard::{Newcomer, Shard, ShardHandle};
 use crate::tls::Stream;
 use ring::{Completion, Ring, What};
 use rustix::event::{EventfdFlags, eventfd};
@@ -78,9 +78,7 @@ pub fn start(
                 .into_iter()
                 .map(Listener::new)
                 .collect(),
-            peers: handles.clone(),
-            index,
-            next_shard: 0,
+            shards: Shards::new(handles.clone(), index),
             links: links.clone(),
             left: Vec::new(),
             newcomers: NEWCOMERS_MAX,
@@ -109,9 +107,7 @@ struct Engine {
     bell: Arc<OwnedFd>,
     inbox: Arc<Inbox>,
     listeners: Vec<Listener>,
-    peers: Vec<ShardHandle>,
-    index: usize,
-    next_shard: usize,
+    shards: Shards,
     links: Links,
     /// Slots whose sockets are leaving, and of which nothing is asked any more.
     left: Vec<u32>,
@@ -208,15 +204,12 @@ impl Engine {
             return true;
         };
         let Some(socket) = self.links.stream(socket) else { return true };
-        let newcomer = Newcomer { socket, peer, opened: None };
-        let shard = self.next_shard % self.peers.len();
-        self.next_shard = shard + 1;
         if self.listeners.is_empty() {
             // Nobody is taken in any more.
-        } else if shard == self.index {
-            self.adopt(newcomer, now);
-        } else {
-            self.peers[shard].give(vec![ToShard::Adopt(newcomer)]);
+            return true;
+        }
+        if let Some(own) = self.shards.place(Newcomer { socket, peer, opened: None }) {
+            self.adopt(own, now);
         }
         true
     }
