@@ -12,6 +12,7 @@
 //! Nothing here knows sockets: bytes go through an [`Outlet`].
 
 mod published;
+mod reader;
 mod ring;
 
 pub use published::{Batch, Encoding, Published};
@@ -21,6 +22,7 @@ use damso_chat::Event;
 use damso_protocol::RoomId;
 use damso_websocket::frame;
 use published::{ENCODINGS, Encoder, weight};
+use reader::{Cursor, Place, Readers};
 use ring::{Feed, deleted, locate};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -108,10 +110,10 @@ pub struct Start {
 /// All feeds of one shard, and who reads them.
 pub struct Feeds {
     feeds: Vec<Option<Feed>>,
-    by_room: HashMap<RoomId, usize>,
-    readers: HashMap<u32, Reader>,
+    by_room: HashMap<RoomId, u32>,
+    readers: Readers,
     /// Feeds with events that aren't flushed yet.
-    dirty: Vec<usize>,
+    dirty: Vec<u32>,
     /// Readers that couldn't take all of the last flush.
     blocked: Vec<u32>,
     /// What is to be read from the log.
@@ -127,38 +129,13 @@ pub struct Feeds {
     behind: u64,
 }
 
-struct Reader {
-    encoding: Encoding,
-    cursors: Vec<Cursor>,
-    rest: Option<Rest>,
-    /// The last send was short. Then no cursor is live.
-    blocked: bool,
-}
-
-struct Cursor {
-    feed: usize,
-    place: Place,
-}
-
-#[derive(Clone, Copy)]
-enum Place {
-    /// Has everything that was flushed; stands at this index of the feed's live array.
-    Live(usize),
-    /// Needs this `seq` next.
-    Behind(u64),
-    /// Needs this `seq` next, which was asked of the log.
-    Fetching(u64),
-    /// Will need this `seq` next, once the answer to the `open` of that id is out.
-    Held(u64, u64),
-}
-
 impl Feeds {
     /// No feeds yet; all rings together will keep about `ring_bytes_max` bytes.
     pub fn new(ring_bytes_max: usize) -> Self {
         Self {
             feeds: Vec::new(),
             by_room: HashMap::new(),
-            readers: HashMap::new(),
+            readers: Readers::default(),
             dirty: Vec::new(),
             blocked: Vec::new(),
             wanted: Vec::new(),
@@ -193,58 +170,51 @@ impl Feeds {
             None => self.add_feed(room.clone(), head),
         };
         self.flush_feed(index, outlet);
-        let reader = self.readers.entry(slot).or_insert_with(|| Reader {
-            encoding,
-            cursors: Vec::with_capacity(1),
-            rest: None,
-            blocked: false,
-        });
-        let Some(feed) = &mut self.feeds[index] else { return };
+        let reader = self.readers.get_or_begin(slot, encoding);
+        let Some(feed) = &mut self.feeds[index as usize] else { return };
         feed.readers += 1;
         // A room's log has no hole, and the way from the hub to here keeps its order.
         debug_assert_eq!(feed.head, head);
         let place = match hold {
-            Some(hold) => Place::Held(next, hold),
+            Some(_) => Place::Held(next),
             None if reader.blocked || next <= feed.head => Place::Behind(next),
             None => feed.join(slot, reader.encoding),
         };
-        reader.cursors.push(Cursor { feed: index, place });
+        reader.begin(index, place, hold);
     }
 
     /// Lets `slot` read `room` no more. Pending events go out first.
     pub fn unsubscribe(&mut self, slot: u32, room: &RoomId, outlet: &mut impl Outlet) {
         let Some(&index) = self.by_room.get(room) else { return };
         self.flush_feed(index, outlet);
-        let Some(reader) = self.readers.get_mut(&slot) else { return };
-        let Some(at) = reader.cursors.iter().position(|cursor| cursor.feed == index) else {
-            return;
-        };
-        let (cursor, encoding) = (reader.cursors.swap_remove(at), reader.encoding);
-        self.leave_feed(&cursor, encoding);
+        let Some(reader) = self.readers.get_mut(slot) else { return };
+        let encoding = reader.encoding;
+        if let Some(cursor) = reader.end(index) {
+            self.leave_feed(&cursor, encoding);
+        }
     }
 
     /// Lets `slot` go on with `room`, if it is held by this number.
     pub fn release(&mut self, slot: u32, room: &RoomId, hold: u64) {
-        if let Some(cursor) = self.cursor(slot, room)
-            && let Place::Held(next, by) = cursor.place
-            && by == hold
+        if let Some(&index) = self.by_room.get(room)
+            && let Some(reader) = self.readers.get_mut(slot)
         {
-            cursor.place = Place::Behind(next);
+            reader.release(index, hold);
         }
     }
 
     /// Forgets a slot. It may still have the rest of a frame to take: that comes back.
     pub fn remove(&mut self, slot: u32) -> Option<Rest> {
-        let reader = self.readers.remove(&slot)?;
+        let reader = self.readers.remove(slot)?;
         self.behind -= u64::from(reader.blocked);
         for cursor in &reader.cursors {
             self.leave_feed(cursor, reader.encoding);
         }
-        reader.rest
+        reader.into_rest()
     }
 
     fn leave_feed(&mut self, cursor: &Cursor, encoding: Encoding) {
-        let Some(feed) = &mut self.feeds[cursor.feed] else { return };
+        let Some(feed) = &mut self.feeds[cursor.feed as usize] else { return };
         feed.readers -= 1;
         if let Place::Live(index) = cursor.place {
             feed.leave(index, encoding, &mut self.readers, cursor.feed);
@@ -252,20 +222,14 @@ impl Feeds {
         if feed.readers == 0 {
             self.ring_bytes -= feed.ring_bytes;
             self.by_room.remove(&feed.room);
-            self.feeds[cursor.feed] = None;
+            self.feeds[cursor.feed as usize] = None;
         }
-    }
-
-    fn cursor(&mut self, slot: u32, room: &RoomId) -> Option<&mut Cursor> {
-        let index = self.by_room.get(room)?;
-        let reader = self.readers.get_mut(&slot)?;
-        reader.cursors.iter_mut().find(|cursor| cursor.feed == *index)
     }
 
     /// Takes in an event; it goes out with the next [`Feeds::flush`].
     pub fn deliver(&mut self, published: Arc<Published>) {
         let Some(&index) = self.by_room.get(&published.room) else { return };
-        let Some(feed) = &mut self.feeds[index] else { return };
+        let Some(feed) = &mut self.feeds[index as usize] else { return };
         // A room's log has no hole, and the way from the hub to here keeps its order.
         debug_assert_eq!(published.seq, feed.head + 1);
         if feed.head == feed.flushed {
@@ -286,7 +250,7 @@ impl Feeds {
     pub fn mention(&mut self, room: &RoomId, text: &str, outlet: &mut impl Outlet) {
         let Some(&index) = self.by_room.get(room) else { return };
         self.flush_feed(index, outlet);
-        let Some(feed) = &mut self.feeds[index] else { return };
+        let Some(feed) = &mut self.feeds[index as usize] else { return };
         let mut bytes = Vec::new();
         frame::server_text(&mut bytes, text);
         let (batch, mut short) = (Batch::of(&bytes), Vec::new());
@@ -320,10 +284,10 @@ impl Feeds {
         outlet: &mut impl Outlet,
     ) -> bool {
         let Some(&index) = self.by_room.get(room) else { return true };
-        let Some(reader) = self.readers.get_mut(&slot) else { return true };
-        let Some(cursor) = reader.cursors.iter_mut().find(|cursor| cursor.feed == index) else {
-            return true;
-        };
+        let Some(reader) = self.readers.get_mut(slot) else { return true };
+        // Its socket has filled up meanwhile, or there is something to finish first.
+        let (encoding, waits) = (reader.encoding, reader.blocked || reader.rest().is_some());
+        let Some(cursor) = reader.cursor(index) else { return true };
         let Place::Fetching(next) = cursor.place else { return true };
         if next != after + 1 {
             return true;
@@ -332,7 +296,7 @@ impl Feeds {
             return false;
         }
         cursor.place = Place::Behind(next);
-        if let Some(feed) = &mut self.feeds[index]
+        if let Some(feed) = &mut self.feeds[index as usize]
             && (next >= feed.first() || self.ring_bytes < self.ring_bytes_max)
         {
             // Others who come back will need the same: from the ring each event is written once
@@ -343,11 +307,10 @@ impl Feeds {
                 return true;
             }
         }
-        // Its socket has filled up meanwhile, or there is something to finish first.
-        if reader.blocked || reader.rest.is_some() {
+        if waits {
             return true;
         }
-        let frames = events.iter().map(|event| self.encoder.frame(event, reader.encoding));
+        let frames = events.iter().map(|event| self.encoder.frame(event, encoding));
         let frames: Vec<Arc<[u8]>> = frames.collect();
         let mut frames = &frames[..];
         let mut next = next;
@@ -368,7 +331,7 @@ impl Feeds {
                 let cut = locate(batch, next, taken);
                 self.delivered += cut.next - next;
                 cursor.place = Place::Behind(cut.next);
-                reader.rest = cut.rest;
+                reader.set_rest(cut.rest);
                 self.block(slot);
                 self.blocked.push(slot);
                 return true;
@@ -393,7 +356,7 @@ impl Feeds {
     /// The same, but that what a hot room has may wait for more, until [`Feeds::due`].
     pub fn flush_due(&mut self, outlet: &mut impl Outlet, now: Instant) -> Vec<u32> {
         for index in self.take_dirty() {
-            let Some(feed) = &mut self.feeds[index] else { continue };
+            let Some(feed) = &mut self.feeds[index as usize] else { continue };
             // Flushed in another way meanwhile: if more has come, it stands here once more.
             if feed.head == feed.flushed {
                 continue;
@@ -404,7 +367,7 @@ impl Feeds {
             }
             let events = feed.head - feed.flushed;
             self.flush_feed(index, outlet);
-            if let Some(feed) = &mut self.feeds[index] {
+            if let Some(feed) = &mut self.feeds[index as usize] {
                 feed.rest(events, now);
             }
         }
@@ -413,14 +376,16 @@ impl Feeds {
 
     /// When [`Feeds::flush_due`] has something to send that waits now.
     pub fn due(&self) -> Option<Instant> {
-        let waiting = self.dirty.iter().filter_map(|index| self.feeds[*index].as_ref());
+        let waiting = self.dirty.iter().filter_map(|index| self.feeds[*index as usize].as_ref());
         waiting.filter_map(|feed| feed.rest_until).min()
     }
 
-    fn take_dirty(&mut self) -> Vec<usize> {
+    fn take_dirty(&mut self) -> Vec<u32> {
         let mut dirty = std::mem::take(&mut self.dirty);
         if dirty.len() > 1 {
-            dirty.sort_by_key(|&index| self.feeds[index].as_ref().map_or(0, |feed| feed.readers));
+            dirty.sort_by_key(|&index| {
+                self.feeds[index as usize].as_ref().map_or(0, |feed| feed.readers)
+            });
         }
         dirty
     }
@@ -428,17 +393,17 @@ impl Feeds {
     /// The socket of `slot` took less than it was given: until [`Feeds::resume`] nothing is
     /// sent to it from here.
     pub fn block(&mut self, slot: u32) {
-        let Some(reader) = self.readers.get_mut(&slot) else { return };
+        let Some(reader) = self.readers.get_mut(slot) else { return };
         if std::mem::replace(&mut reader.blocked, true) {
             return;
         }
         self.behind += 1;
         for at in 0..reader.cursors.len() {
             // The map is borrowed anew each time, since leaving moves another reader's place.
-            let Some(reader) = self.readers.get_mut(&slot) else { return };
+            let Some(reader) = self.readers.get_mut(slot) else { return };
             let (encoding, cursor) = (reader.encoding, &mut reader.cursors[at]);
             let (index, place) = (cursor.feed, cursor.place);
-            let Some(feed) = &mut self.feeds[index] else { continue };
+            let Some(feed) = &mut self.feeds[index as usize] else { continue };
             if let Place::Live(position) = place {
                 cursor.place = Place::Behind(feed.flushed + 1);
                 feed.leave(position, encoding, &mut self.readers, index);
@@ -449,12 +414,12 @@ impl Feeds {
     /// Sends the rest of a frame that `slot` has taken the beginning of; whether nothing of it
     /// is left, so that other bytes may follow.
     pub fn finish_frame(&mut self, slot: u32, outlet: &mut impl Outlet) -> bool {
-        let Some(reader) = self.readers.get_mut(&slot) else { return true };
-        let Some(rest) = &mut reader.rest else { return true };
+        let Some(reader) = self.readers.get_mut(slot) else { return true };
+        let Some(rest) = reader.rest() else { return true };
         if !rest.send(slot, outlet) {
             return false;
         }
-        reader.rest = None;
+        reader.set_rest(None);
         true
     }
 
@@ -464,12 +429,12 @@ impl Feeds {
         if !self.finish_frame(slot, outlet) {
             return Resumed::Blocked;
         }
-        let Some(reader) = self.readers.get_mut(&slot) else { return Resumed::Live };
+        let Some(reader) = self.readers.get_mut(slot) else { return Resumed::Live };
         let encoding = reader.encoding;
         let mut full = false;
         'rooms: for cursor in &mut reader.cursors {
             let Place::Behind(mut next) = cursor.place else { continue };
-            let Some(feed) = &mut self.feeds[cursor.feed] else { continue };
+            let Some(feed) = &mut self.feeds[cursor.feed as usize] else { continue };
             // What isn't flushed yet comes to it with everybody else's.
             if next < feed.first() {
                 if !encoding.is_resumable() {
@@ -488,7 +453,7 @@ impl Feeds {
                     let cut = feed.locate(next, taken, encoding, &mut self.encoder);
                     self.delivered += cut.next - next;
                     cursor.place = Place::Behind(cut.next);
-                    reader.rest = cut.rest;
+                    reader.set_rest(cut.rest);
                     full = true;
                     break 'rooms;
                 }
@@ -506,7 +471,7 @@ impl Feeds {
         Resumed::Live
     }
 
-    fn add_feed(&mut self, room: RoomId, head: u64) -> usize {
+    fn add_feed(&mut self, room: RoomId, head: u64) -> u32 {
         let feed = Feed {
             room: room.clone(),
             ring: VecDeque::new(),
@@ -518,20 +483,19 @@ impl Feeds {
             rotation: 0,
             rest_until: None,
         };
-        let index = match self.feeds.iter().position(Option::is_none) {
-            Some(index) => index,
-            None => {
-                self.feeds.push(None);
-                self.feeds.len() - 1
-            }
-        };
+        let index = self.feeds.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.feeds.push(None);
+            self.feeds.len() - 1
+        });
         self.feeds[index] = Some(feed);
+        // There are fewer rooms in a process than a u32 can count.
+        let index = index as u32;
         self.by_room.insert(room, index);
         index
     }
 
-    fn flush_feed(&mut self, index: usize, outlet: &mut impl Outlet) {
-        let Some(feed) = &mut self.feeds[index] else { return };
+    fn flush_feed(&mut self, index: u32, outlet: &mut impl Outlet) {
+        let Some(feed) = &mut self.feeds[index as usize] else { return };
         let mut short: Vec<(u32, Cut)> = Vec::new();
         for encoding in ENCODINGS {
             let mut next = feed.flushed + 1;
@@ -562,13 +526,13 @@ impl Feeds {
     }
 
     /// Notes where readers stand whose sockets took less than they were given.
-    fn cut_short(&mut self, index: usize, short: Vec<(u32, Cut)>) {
+    fn cut_short(&mut self, index: u32, short: Vec<(u32, Cut)>) {
         for (slot, cut) in short {
-            if let Some(reader) = self.readers.get_mut(&slot) {
-                for cursor in reader.cursors.iter_mut().filter(|cursor| cursor.feed == index) {
+            if let Some(reader) = self.readers.get_mut(slot) {
+                if let Some(cursor) = reader.cursor(index) {
                     cursor.place = Place::Behind(cut.next);
                 }
-                reader.rest = cut.rest;
+                reader.set_rest(cut.rest);
             }
             self.block(slot);
             self.blocked.push(slot);

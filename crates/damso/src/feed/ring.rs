@@ -1,10 +1,11 @@
 //! One room's feed: its recent events, and who has all of them.
 
 use super::published::{Batch, ENCODINGS, Encoder, Encoding, Published, weight};
-use super::{BATCH_BYTES_MAX, Cut, Place, Reader, Rest};
+use super::reader::{Place, Readers};
+use super::{BATCH_BYTES_MAX, Cut, Rest};
 use damso_chat::{Event, Op};
 use damso_protocol::RoomId;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -165,7 +166,8 @@ impl Feed {
     pub fn join(&mut self, slot: u32, encoding: Encoding) -> Place {
         let live = &mut self.live[encoding as usize];
         live.push(slot);
-        Place::Live(live.len() - 1)
+        // There are fewer sockets in a process than a u32 can count.
+        Place::Live((live.len() - 1) as u32)
     }
 
     /// Takes a live reader out of the array.
@@ -173,12 +175,10 @@ impl Feed {
         &mut self,
         slot: u32,
         encoding: Encoding,
-        readers: &mut HashMap<u32, Reader>,
-        own_index: usize,
+        readers: &mut Readers,
+        own_index: u32,
     ) {
-        let reader = readers.get(&slot);
-        let mut cursors = reader.into_iter().flat_map(|reader| &reader.cursors);
-        let place = cursors.find(|cursor| cursor.feed == own_index).map(|cursor| cursor.place);
+        let place = readers.cursor(slot, own_index).map(|cursor| cursor.place);
         if let Some(Place::Live(position)) = place {
             self.leave(position, encoding, readers, own_index);
         }
@@ -188,19 +188,17 @@ impl Feed {
     /// its place.
     pub fn leave(
         &mut self,
-        position: usize,
+        position: u32,
         encoding: Encoding,
-        readers: &mut HashMap<u32, Reader>,
-        own_index: usize,
+        readers: &mut Readers,
+        own_index: u32,
     ) {
         let live = &mut self.live[encoding as usize];
-        live.swap_remove(position);
-        if let Some(moved) = live.get(position)
-            && let Some(reader) = readers.get_mut(moved)
+        live.swap_remove(position as usize);
+        if let Some(&moved) = live.get(position as usize)
+            && let Some(cursor) = readers.cursor(moved, own_index)
         {
-            for cursor in reader.cursors.iter_mut().filter(|cursor| cursor.feed == own_index) {
-                cursor.place = Place::Live(position);
-            }
+            cursor.place = Place::Live(position);
         }
     }
 
