@@ -200,7 +200,7 @@ fn browse(address: &str, tests: &[PathBuf], size: Size) -> run::Result {
         .env("WEB_ADDRESS", address)
         .current_dir(root());
     if size == Size::Full {
-        node.env("PICTURES", "all");
+        node.env("WEB_SIZE", "full");
     }
     run::run(&mut node)?;
     println!("browsers, {address}: {:.1} s", started.elapsed().as_secs_f32());

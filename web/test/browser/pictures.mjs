@@ -7,7 +7,7 @@ import { DESKTOP, PHONE, closeBrowser, faultless, openChat, shot, until } from '
 import { proxy } from '../lib/proxy.mjs'
 import { SCREENS, badTimes, home } from '../lib/screens.mjs'
 
-const { PICTURES, SCREENSHOTS } = process.env
+const { SCREENSHOTS, WEB_SIZE } = process.env
 const skip = SCREENSHOTS ? false : 'SCREENSHOTS names no folder'
 const SIZES = { 1280: DESKTOP, 390: PHONE }
 const LOCALES = { ko: 'ko-KR', en: 'en-GB' }
@@ -22,9 +22,9 @@ for (const [lang, locale] of Object.entries(LOCALES)) {
       try {
         for (const theme of ['light', 'dark']) {
           for (const [width, size] of Object.entries(SIZES)) {
-            // Without PICTURES=all each language, each theme and each width is seen, not each with each.
+            // The usual run sees each language, each theme and each width, not each with each.
             const isUsual = (lang === 'ko') === (theme === 'light') && (lang === 'ko') === (size === DESKTOP)
-            if (PICTURES !== 'all' && !isUsual) continue
+            if (WEB_SIZE !== 'full' && !isUsual) continue
             const look = { locale, theme, reducedMotion: 'reduce', ...size }
             const keep = (page, name) => shot(page, `app-${name}-${lang}-${theme}-${width}`)
 

@@ -4,6 +4,7 @@
  * DAMSO_BIN    the server's binary
  * CHROMIUM     the browser, /usr/bin/chromium if not given
  * SCREENSHOTS  a folder that gets pictures of the page
+ * WEB_SIZE     full: all that takes long
  * WEB_ADDRESS  lan: pages come from an address of the machine's own network, and are no secure context
  */
 import assert from 'node:assert/strict'
