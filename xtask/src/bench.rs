@@ -23,15 +23,30 @@ pub fn command(args: &[String]) -> run::Result {
     run::run(bench.env("DAMSO_BIN", release("damso")).current_dir(root()))
 }
 
+/// The commands that have a place in the document.
+const WHOLE: [&str; 10] =
+    ["table", "idle", "rate", "rooms", "slow", "deflate", "tls", "storm", "shards", "network"];
+
 /// The command, if it measures all servers in the usual way, so that the document is to have it.
 fn whole(args: &[String]) -> Option<&str> {
-    let chooses = ["--only", "--row", "--peer", "--cores", "--connections", "--docs", "--help"];
+    let chooses = [
+        "--only",
+        "--row",
+        "--peer",
+        "--cores",
+        "--connections",
+        "--subscribers",
+        "--clients",
+        "--docs",
+        "--faulty",
+        "--help",
+    ];
     if args.iter().any(|word| chooses.contains(&word.as_str())) {
         return None;
     }
     let first = args.first().map_or("table", String::as_str);
     let command = if first.starts_with("--") { "table" } else { first };
-    ["table", "idle"].contains(&command).then_some(command)
+    WHOLE.contains(&command).then_some(command)
 }
 
 /// `cc`, which comes with the C++ compiler, makes the shim that slows fsync as an SD card does.
@@ -59,7 +74,15 @@ mod tests {
             assert_eq!(whole(&words(line)), Some("table"), "{line}");
         }
         assert_eq!(whole(&words("idle --rounds 1")), Some("idle"));
-        for line in ["--only bun", "idle --only bun", "table --row 10,64,1", "fanout bun", "help"] {
+        assert_eq!(whole(&words("storm")), Some("storm"));
+        for line in [
+            "--only bun",
+            "idle --only bun",
+            "table --row 10,64,1",
+            "fanout bun",
+            "rate --faulty",
+            "help",
+        ] {
             assert_eq!(whole(&words(line)), None, "{line}");
         }
     }

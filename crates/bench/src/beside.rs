@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fanout::Load;
 use crate::link::Trust;
-use crate::peer::{self, Peer};
+use crate::peer::{self, Measure, Peer};
 use crate::server::Folder;
 use crate::table::{Plan, ROWS, Row};
 use crate::{
@@ -77,7 +77,7 @@ pub fn table(mut arguments: Arguments) -> Clean {
     }
 
     connect::raise_descriptor_limit();
-    let peers = choice.peers(&peer::USUAL)?;
+    let peers = choice.peers(&peer::usual(Measure::Table))?;
     let all_cores = usage::cores();
     let others_share_max = 0.05;
     let plan = Plan {
@@ -109,25 +109,7 @@ pub fn table(mut arguments: Arguments) -> Clean {
     Ok(table.is_clean())
 }
 
-/// Those whose connections are held when nobody chooses.
-const IDLE: [&str; 14] = [
-    "damso",
-    "damso-uring",
-    "damso-v1-memory",
-    "bun",
-    "socketify",
-    "ws",
-    "tokio-tungstenite",
-    "axum",
-    "fastwebsockets",
-    "tokio-websockets",
-    "websockets",
-    "nats",
-    "floor",
-    "floor-uring",
-];
-
-/// The same over TLS.
+/// Those whose connections over TLS are held when nobody chooses.
 const IDLE_TLS: [&str; 3] = ["damso", "damso-uring", "bun"];
 
 pub fn idle(mut arguments: Arguments) -> Clean {
@@ -148,7 +130,8 @@ pub fn idle(mut arguments: Arguments) -> Clean {
     arguments.done()?;
 
     connect::raise_descriptor_limit();
-    let mut peers = choice.peers(if is_tls { &IDLE_TLS } else { &IDLE })?;
+    let usual = if is_tls { IDLE_TLS.to_vec() } else { peer::usual(Measure::Idle) };
+    let mut peers = choice.peers(&usual)?;
     let folder = Folder::new("idle").map_err(Failure::Run)?;
     if is_tls {
         peers = secured(peers, &folder).map_err(Failure::Run)?;
@@ -199,12 +182,13 @@ impl Choice {
         let customs: Vec<Peer> = customs.map_err(Failure::Usage)?;
         let only = only.map(|names| names.split(',').map(String::from).collect::<Vec<_>>());
         let exists = |name: &String| {
-            peer::NAMES.contains(&&**name) || customs.iter().any(|peer| peer.name == *name)
+            peer::names().any(|known| known == name)
+                || customs.iter().any(|peer| peer.name == *name)
         };
         match only.iter().flatten().find(|name| !exists(name)) {
             Some(name) => Err(Failure::Usage(format!(
                 "--only {name}: no such server; there are {}",
-                peer::NAMES.join(", ")
+                peer::names().collect::<Vec<_>>().join(", ")
             ))),
             None => Ok(Self { only, customs, damso: arguments.one("--damso")? }),
         }

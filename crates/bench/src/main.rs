@@ -221,7 +221,7 @@ fn floor(mut arguments: Arguments) -> Clean {
 }
 
 fn is_named(target: &str) -> bool {
-    peer::NAMES.contains(&target)
+    peer::names().any(|name| name == target)
 }
 
 /// The target, and the server behind it when it had to be started.

@@ -4,45 +4,50 @@ use std::path::PathBuf;
 
 use super::{Peer, install, version};
 
-/// All names. What each is stands in crates/bench/README.md.
-pub const NAMES: [&str; 17] = [
-    "damso",
-    "damso-uring",
-    "damso-auto",
-    "damso-data",
-    "damso-v1",
-    "damso-v1-memory",
-    "bun",
-    "socketify",
-    "ws",
-    "tokio-tungstenite",
-    "axum",
-    "fastwebsockets",
-    "tokio-websockets",
-    "websockets",
-    "nats",
-    "floor",
-    "floor-uring",
-];
+/// What measures several servers beside each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Fan-out, as one table.
+    Table,
+    /// Connections that say nothing.
+    Idle,
+}
 
-/// Those that are measured when nobody chooses.
-pub const USUAL: [&str; 15] = [
-    "damso",
-    "damso-uring",
-    "damso-data",
-    "damso-v1",
-    "bun",
-    "socketify",
-    "ws",
-    "tokio-tungstenite",
-    "axum",
-    "fastwebsockets",
-    "tokio-websockets",
-    "websockets",
-    "nats",
-    "floor",
-    "floor-uring",
-];
+/// All servers that have a name, and what measures them when nobody chooses. What each is stands in
+/// crates/bench/README.md.
+const SERVERS: [(&str, &[Measure]); 17] = {
+    use Measure::{Idle, Table};
+    [
+        ("damso", &[Table, Idle]),
+        ("damso-uring", &[Table, Idle]),
+        ("damso-auto", &[]),
+        ("damso-data", &[Table]),
+        ("damso-v1", &[Table]),
+        ("damso-v1-memory", &[Idle]),
+        ("bun", &[Table, Idle]),
+        ("socketify", &[Table, Idle]),
+        ("ws", &[Table, Idle]),
+        ("tokio-tungstenite", &[Table, Idle]),
+        ("axum", &[Table, Idle]),
+        ("fastwebsockets", &[Table, Idle]),
+        ("tokio-websockets", &[Table, Idle]),
+        ("websockets", &[Table, Idle]),
+        ("nats", &[Table, Idle]),
+        ("floor", &[Table, Idle]),
+        ("floor-uring", &[Table, Idle]),
+    ]
+};
+
+/// All names.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SERVERS.iter().map(|(name, _)| *name)
+}
+
+/// Those that are measured so when nobody chooses.
+pub fn usual(measure: Measure) -> Vec<&'static str> {
+    let measured = SERVERS.iter().filter(|(_, measures)| measures.contains(&measure));
+    measured.map(|(name, _)| *name).collect()
+}
 
 /// The one of that name, ready to be started; what it needs is installed under target/tools the first time.
 /// `damso` is a program to take instead of the one that would be found.
@@ -126,7 +131,10 @@ pub fn find(name: &str, damso: Option<&str>) -> Result<Peer, String> {
                 trust: None,
             })
         }
-        _ => Err(format!("{name}: no such server; there are {}", NAMES.join(", "))),
+        _ => {
+            let all: Vec<_> = names().collect();
+            Err(format!("{name}: no such server; there are {}", all.join(", ")))
+        }
     }
 }
 
@@ -179,10 +187,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_usual_has_a_name() {
-        assert!(USUAL.iter().all(|name| NAMES.contains(name)));
+    fn every_name_is_known_and_no_other() {
+        // What is installed first isn't asked for here.
+        for name in names().filter(|name| name.starts_with("damso") || name.starts_with("floor")) {
+            let found = find(name, Some("/bin/true"));
+            assert!(found.is_ok_and(|peer| peer.name == name), "{name}");
+        }
         let unknown = find("nothing", None).unwrap_err();
-        assert!(unknown.contains("no such server"), "{unknown}");
+        assert!(unknown.contains("no such server") && unknown.contains("socketify"), "{unknown}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::link::Trust;
 use crate::server::Folder;
 use crate::usage;
 
-pub use catalogue::{NAMES, USUAL, find};
+pub use catalogue::{Measure, find, names, usual};
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const STOPPED_WITHIN: Duration = Duration::from_secs(2);
