@@ -111,10 +111,10 @@ pub fn decide(
     at: u64,
 ) -> Result<Decision, Refusal> {
     // Before any question of right: what was accepted stays so, whoever was muted since.
-    if let Some((nonce, print)) = fingerprint::of_entry(entry)
+    if let Some(nonce) = fingerprint::nonce_of(entry)
         && let Some(first) = lookup.accepted(&entry.author.user, nonce)
     {
-        return if first.fingerprint == print {
+        return if fingerprint::of_entry(entry) == Some(first.fingerprint) {
             Ok(Decision::Repeated(first))
         } else {
             Err(Refusal::NonceReused)

@@ -13,16 +13,24 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Fingerprint(pub u64);
 
-/// The nonce and fingerprint of an entry that can be repeated.
-pub fn of_entry(entry: &Entry) -> Option<(&Nonce, Fingerprint)> {
+/// What the author called an entry that can be repeated.
+pub fn nonce_of(entry: &Entry) -> Option<&Nonce> {
+    match &entry.command {
+        Command::Send { nonce, .. } | Command::Create { nonce, .. } => nonce.as_ref(),
+        Command::Change { nonce, .. } => Some(nonce),
+        _ => None,
+    }
+}
+
+/// The fingerprint of an entry that can be repeated.
+pub fn of_entry(entry: &Entry) -> Option<Fingerprint> {
     match &entry.command {
         Command::Send { room, nonce: Some(nonce), text, reply } => {
-            Some((nonce, message(nonce, room, text, *reply)))
+            Some(message(nonce, room, text, *reply))
         }
-        Command::Change { room, m, nonce, op } => Some((nonce, change(nonce, room, *m, op))),
+        Command::Change { room, m, nonce, op } => Some(change(nonce, room, *m, op)),
         Command::Create { kind, name, members, history, nonce: Some(nonce) } => {
-            let print = created(nonce, *kind, name.as_ref(), members, &entry.author.user, *history);
-            Some((nonce, print))
+            Some(created(nonce, *kind, name.as_ref(), members, &entry.author.user, *history))
         }
         _ => None,
     }

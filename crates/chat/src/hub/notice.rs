@@ -7,7 +7,7 @@ use crate::event::{Event, Mention, Message};
 use crate::refusal::Refusal;
 use crate::state::Kind;
 use damso_protocol::{RoomId, UserId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Rooms that aren't open are told of at most once in this time, in ms.
@@ -21,7 +21,7 @@ const TYPING_MS: u64 = 3_000;
 #[derive(Default)]
 pub(super) struct Bumps {
     /// By room, the newest messages that call somebody, or all of them in a direct message.
-    rooms: BTreeMap<RoomId, Vec<Arc<Event>>>,
+    rooms: HashMap<RoomId, Vec<Arc<Event>>>,
     tell_at: Option<u64>,
     told_at: u64,
 }
@@ -65,7 +65,9 @@ impl Hub {
         }
         self.bumps.tell_at = None;
         self.bumps.told_at = now;
-        let said = std::mem::take(&mut self.bumps.rooms);
+        // In an order that doesn't depend on the map's.
+        let mut said: Vec<_> = std::mem::take(&mut self.bumps.rooms).into_iter().collect();
+        said.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut told: BTreeMap<SessionId, (Vec<Bumped>, Option<Arc<Event>>)> = BTreeMap::new();
         for (id, calls) in &said {
             let Some(room) = self.state.room(id) else { continue };

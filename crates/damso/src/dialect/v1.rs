@@ -120,7 +120,24 @@ impl Talk {
         Said::Back(super::Back::Text(failure(None, ErrorCode::BadJson, msg)))
     }
 
+    /// A `send` as clients write it, read at once: that is most of what is heard. None for anything
+    /// else, or if there is anything to say about it.
+    fn read_send(&self, text: &str) -> Option<Said> {
+        if !matches!(self.stage, Stage::Welcome) || !text.starts_with(r#"{"t":"send","#) {
+            return None;
+        }
+        let client::Send { id, room, nonce, text, reply } = serde_json::from_str(text).ok()?;
+        // 0 is also what an absent id is read as.
+        if !(1..=v1::NUMBER_MAX).contains(&id) || !nonce.is_well_formed() {
+            return None;
+        }
+        Some(Said::Ask(hub_id(Some(id)), Request::Say { room, nonce: Some(nonce), text, reply }))
+    }
+
     fn read(&mut self, text: &str, peer: SocketAddr) -> Result<Said, Bad> {
+        if let Some(said) = self.read_send(text) {
+            return Ok(said);
+        }
         let head: Head<'_> = serde_json::from_str(text).map_err(|error| {
             if error.is_data() && serde_json::from_str::<Kind<'_>>(text).is_ok() {
                 return Bad(None, ErrorCode::BadField, self.lang.bad_field("id"));
@@ -416,4 +433,13 @@ pub fn page_limit(limit: Option<u32>) -> usize {
 /// A message as it travels. Strings, numbers and lists of them always have a JSON form.
 pub fn json(message: &ServerMessage) -> String {
     serde_json::to_string(message).unwrap_or_default()
+}
+
+/// The same in place of what `into` holds, whose memory is used again.
+pub fn write_json(message: &ServerMessage, into: &mut String) {
+    let mut bytes = std::mem::take(into).into_bytes();
+    bytes.clear();
+    if serde_json::to_writer(&mut bytes, message).is_ok() {
+        *into = String::from_utf8(bytes).unwrap_or_default();
+    }
 }

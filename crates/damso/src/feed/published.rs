@@ -84,7 +84,7 @@ impl Encoder {
             }
             Encoding::V1 | Encoding::V1Deflated => {
                 let Some(message) = wire::event(event) else { return Arc::default() };
-                self.line = v1::json(&message);
+                v1::write_json(&message, &mut self.line);
             }
         }
         self.bytes.clear();

@@ -110,6 +110,7 @@ pub struct Send {
     /// What the author calls it, for ever.
     pub nonce: Nonce,
     /// What is said.
+    #[serde(deserialize_with = "crate::id::text")]
     pub text: Arc<str>,
     /// The message it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
