@@ -1,13 +1,13 @@
 //! Who comes in: what a hello comes to.
 
-use super::rate::{Bucket, Rate};
+use super::rate::Rate;
 use super::session::{Session, Way};
-use super::{Answer, Asked, Asker, Ending, Hub, OPERATOR, Output, SessionId, Welcome, Who};
+use super::{Answer, Asked, Asker, Ending, Hub, Output, SessionId, Welcome, Who};
 use crate::command::{Author, Command, KeyHash, Role};
 use crate::decide::Decision;
 use crate::event::Event;
 use crate::refusal::Refusal;
-use damso_protocol::{UserId, name, plain};
+use damso_protocol::{UserId, name};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,14 +29,8 @@ impl Hub {
     pub(super) fn hello(&mut self, session: SessionId, who: Who, now: u64) {
         match who {
             Who::Operator => {
-                let author = Author {
-                    user: UserId::new(OPERATOR),
-                    name: plain::ADMINISTRATOR.into(),
-                    role: Role::Operator,
-                    address: None,
-                };
                 self.operators.push(session);
-                self.seat(session, Way::Operator, author, false, now);
+                self.seat(session, Session::operator(), now);
             }
             Who::Plain { address } => {
                 let ip = address.ip();
@@ -49,13 +43,7 @@ impl Hub {
                     return self.outputs.push(Output::Close { session, ending });
                 }
                 self.guests_ever += 1;
-                let author = Author {
-                    user: UserId::new(format!("guest-{}-{}", self.run, self.guests_ever)),
-                    name: address.to_string().into(),
-                    role: Role::Guest,
-                    address: Some(ip),
-                };
-                self.seat(session, Way::Plain, author, false, now);
+                self.seat(session, Session::guest(self.guests_ever, address), now);
             }
             Who::Key { id, key, name, address, epoch } => {
                 let is_of_another_epoch = epoch.is_some_and(|epoch| epoch != self.epoch);
@@ -69,15 +57,11 @@ impl Hub {
                 }
             }
             Who::Hook { id, key, address } => {
-                let hooks = self.state.hooks();
-                let found = hooks.of_key(&key).and_then(|user| Some((user, hooks.get(user)?)));
-                let refusal = match found {
+                let refusal = match self.state.hooks().of_key(&key) {
                     _ if self.state.is_banned(address.ip(), now) => Refusal::Banned,
-                    Some((user, hook)) => {
-                        let (user, name) = (user.clone(), hook.name.clone());
-                        let address = Some(address.ip());
-                        let author = Author { user, name, role: Role::Hook, address };
-                        return self.seat(session, Way::Bearer, author, false, now);
+                    Some(hook) => {
+                        let new = Session::known(Way::Hook, hook.clone(), address.ip());
+                        return self.seat(session, new, now);
                     }
                     None => Refusal::NotFound,
                 };
@@ -88,8 +72,8 @@ impl Hub {
                 let refusal = if self.state.is_banned(address.ip(), now) {
                     Refusal::Banned
                 } else if let Some(user) = self.state.user_of_key(&key).cloned() {
-                    let author = self.guest(&user, address.ip());
-                    return self.seat(session, Way::Bearer, author, false, now);
+                    let new = Session::known(Way::Bearer, user, address.ip());
+                    return self.seat(session, new, now);
                 } else {
                     Refusal::Unauthorized
                 };
@@ -121,10 +105,9 @@ impl Hub {
                 per_second: limit as f64 / REGISTRATION_SECONDS,
             };
             if self.registrations.len() >= REGISTRATIONS_KEPT {
-                self.registrations.retain(|_, bucket| !bucket.is_full(rate, now));
+                self.registrations.retain(|_, bucket| !bucket.is_full(now));
             }
-            let bucket =
-                self.registrations.entry(address).or_insert_with(|| Bucket::full(rate, now));
+            let bucket = self.registrations.entry(address).or_default();
             if let Err(retry) = bucket.take(rate, now) {
                 let ending = Ending::TooMany { limit };
                 return self.turn_away(session, id, Refusal::RateLimited { retry }, ending);
@@ -193,53 +176,36 @@ impl Hub {
             let ending = Ending::TooMany { limit };
             return self.turn_away(session, id, Refusal::Full("guests"), ending);
         }
-        let author = self.guest(user, address);
+        let mut new = Session::known(Way::Key, user.clone(), address);
+        if is_of_another_epoch {
+            new.set_of_another_epoch();
+        }
         let welcome = Welcome {
             epoch: self.epoch.clone(),
             user: user.clone(),
-            name: author.name.clone(),
+            name: new.name(&self.state),
             rooms: self
                 .state
                 .rooms_of(user)
                 .filter_map(|room| self.room_entry(user, &room))
                 .collect(),
         };
-        self.seat(session, Way::Key, author, is_of_another_epoch, now);
+        self.seat(session, new, now);
         self.answer(session, id, Answer::Welcome(Box::new(welcome)));
     }
 
     /// Gives a session its place among those who are here.
-    fn seat(
-        &mut self,
-        session: SessionId,
-        way: Way,
-        author: Author,
-        is_of_another_epoch: bool,
-        now: u64,
-    ) {
+    fn seat(&mut self, id: SessionId, session: Session, now: u64) {
         // Operators come and go with each command of a script: that is no news.
-        if matches!(way, Way::Plain | Way::Key) {
-            self.tell_operators(|| Answer::Arrived(author.name.clone()));
+        if session.is_a_person() {
+            self.tell_operators(&session, Answer::Arrived);
         }
-        if way != Way::Bearer {
-            let (sends, commands) = (self.send_rate(), self.command_rate());
-            self.presence.arrive(session, way, &author.user, sends, commands, now);
+        if let Some(user) = session.user()
+            && !session.way.passes()
+        {
+            self.presence.arrive(id, session.way, user, now);
         }
-        let new = Session {
-            author,
-            way,
-            rooms: Vec::new(),
-            watched: Vec::new(),
-            is_of_another_epoch,
-            typed: Vec::new(),
-            refused: 0,
-        };
-        self.sessions.insert(session, new);
-    }
-
-    fn guest(&self, user: &UserId, address: IpAddr) -> Author {
-        let name = self.state.user(user).map(|user| user.name.clone()).unwrap_or_default();
-        Author { user: user.clone(), name, role: Role::Guest, address: Some(address) }
+        self.sessions.insert(id, session);
     }
 
     /// Refuses a hello and ends its connection.

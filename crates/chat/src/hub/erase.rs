@@ -59,7 +59,8 @@ impl Hub {
         whom: Option<Whom>,
         now: u64,
     ) -> Result<Admitted, Refusal> {
-        let author = self.sessions[&session].author.clone();
+        let Some(asker) = self.sessions.get(session) else { return Ok(Admitted::Done) };
+        let author = asker.author(&self.state, self.run);
         let user = match whom {
             None => author.user.clone(),
             Some(whom) => match self.target(whom)? {

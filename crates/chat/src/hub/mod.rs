@@ -29,7 +29,7 @@ pub use output::{
 };
 pub use session::{SessionId, Who};
 
-use crate::command::{Author, Command, Entry, Role, Target};
+use crate::command::{Author, Command, Entry, Target};
 use crate::decide::Decision;
 use crate::event::{Event, Op, What};
 use crate::refusal::Refusal;
@@ -41,7 +41,7 @@ use notice::Bumps;
 use presence::Presence;
 use rate::{Bucket, Rate};
 use rooms::Audiences;
-use session::{Session, Way};
+use session::{Session, Sessions, Way};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ pub struct Hub {
     state: State,
     limits: Limits,
     epoch: Arc<str>,
-    sessions: HashMap<SessionId, Session>,
+    sessions: Sessions,
     /// Sessions whose hello is in the log's hands.
     pending: HashSet<SessionId>,
     presence: Presence,
@@ -125,7 +125,7 @@ impl Hub {
             state,
             limits,
             epoch,
-            sessions: HashMap::new(),
+            sessions: Sessions::default(),
             pending: HashSet::new(),
             presence: Presence::default(),
             audiences: Audiences::default(),
@@ -149,7 +149,7 @@ impl Hub {
         match input {
             Input::Hello { session, who } => self.hello(session, who, now),
             Input::Request { session, id, request } => {
-                if self.sessions.contains_key(&session) {
+                if self.sessions.contains(session) {
                     self.request(session, id, request, now);
                 }
             }
@@ -232,7 +232,9 @@ impl Hub {
     fn request(&mut self, session: SessionId, id: u64, request: Request, now: u64) {
         match self.admit(session, id, request, now) {
             Ok(Admitted::ForLog(command, asked)) => {
-                let author = self.sessions[&session].author.clone();
+                // `handle` looked the session up.
+                let Some(asker) = self.sessions.get_mut(session) else { return };
+                let author = asker.keep_author(&self.state, self.run);
                 self.enter(author, command, Asker { session, id, asked });
             }
             Ok(Admitted::Done) => self.credit(session),
@@ -255,9 +257,10 @@ impl Hub {
 
     /// Whether a session was refused for its rate too often in a row to be a person in a hurry.
     fn is_flood(&mut self, session: SessionId) -> bool {
-        let Some(session) = self.sessions.get_mut(&session) else { return false };
-        session.refused += 1;
-        session.refused >= REFUSED_MAX
+        let Some(session) = self.sessions.get_mut(session) else { return false };
+        let more = session.more();
+        more.refused += 1;
+        more.refused >= REFUSED_MAX
     }
 
     /// Checks a request; does it, or says what command it is for the log.
@@ -270,18 +273,22 @@ impl Hub {
     ) -> Result<Admitted, Refusal> {
         let (send_rate, command_rate) = (self.send_rate(), self.command_rate());
         // `handle` looked the session up.
-        let Some(asker) = self.sessions.get_mut(&session) else { return Ok(Admitted::Done) };
+        let Some(asker) = self.sessions.get_mut(session) else { return Ok(Admitted::Done) };
         let limited = |retry| Refusal::RateLimited { retry };
-        let mut purse = None;
-        if asker.way != Way::Operator {
-            let own = self.presence.purse(&asker.author.user, send_rate, command_rate, now);
+        let (way, mut purse) = (asker.way, None);
+        // What a connection asks for by itself when it is opened costs its peer nothing.
+        if way != Way::Operator && !matches!(request, Request::Listen { .. }) {
+            let own = match asker.user() {
+                Some(user) => self.presence.purse(user, now),
+                None => &mut asker.more().purse,
+            };
             own.commands.take(command_rate, now).map_err(limited)?;
             if request.is_the_operators() {
                 return Err(Refusal::Forbidden);
             }
             purse = Some(own);
         }
-        if asker.author.role == Role::Hook && !matches!(request, Request::Post { .. }) {
+        if way == Way::Hook && !matches!(request, Request::Post { .. }) {
             return Err(Refusal::Forbidden);
         }
         if let Request::Say { text, .. } | Request::Post { text, .. } = &request {
@@ -290,7 +297,9 @@ impl Hub {
                 purse.sends.take(send_rate, now).map_err(limited)?;
             }
         }
-        asker.refused = 0;
+        if let Some(more) = asker.any_more() {
+            more.refused = 0;
+        }
         match request {
             Request::Listen { room } => self.listen(session, &room)?,
             Request::Open { room, after, limit, max } => {
@@ -320,25 +329,28 @@ impl Hub {
             }
             Request::Typing { room } => self.typing(session, room, now)?,
             Request::Post { nonce, text } => {
-                let hook = self.state.hooks().get(&self.sessions[&session].author.user);
+                let hook = asker.user().and_then(|hook| self.state.hooks().get(hook));
                 let room = hook.ok_or(Refusal::NotFound)?.room.clone();
                 let command = Command::Send { room, nonce, text, reply: None };
                 return Ok(Admitted::ForLog(command, Asked::Say));
             }
             Request::Hooks { room } => {
-                let hooks = self.hooks(&self.sessions[&session].author, &room)?;
+                let author = asker.author(&self.state, self.run);
+                let hooks = self.hooks(&author, &room)?;
                 self.answer(session, id, Answer::Hooks(hooks));
             }
             Request::Me => {
-                let Author { user, name, .. } = self.sessions[&session].author.clone();
+                let Author { user, name, .. } = asker.author(&self.state, self.run);
                 self.answer(session, id, Answer::Me { user, name });
             }
             Request::Rooms => {
-                let (own, others) = self.room_lists(&self.sessions[&session].author.user);
+                let user = asker.user_id(self.run);
+                let (own, others) = self.room_lists(&user);
                 self.answer(session, id, Answer::Rooms { own, others });
             }
             Request::Room { room } => {
-                let details = self.room_details(&self.sessions[&session].author.user, &room)?;
+                let user = asker.user_id(self.run);
+                let details = self.room_details(&user, &room)?;
                 self.answer(session, id, Answer::Room(Box::new(details)));
             }
             Request::Mute { whom, minutes } => {
@@ -352,13 +364,13 @@ impl Hub {
             Request::Erase { whom } => return self.erase(session, whom, now),
             Request::Who => {
                 let people = self.in_order(Session::is_a_person);
-                let name = |id: SessionId| self.sessions[&id].author.name.clone();
-                let here = people.into_iter().map(name).collect();
+                let name = |id| self.sessions.get(id).map(|one| one.name(&self.state));
+                let here = people.into_iter().filter_map(name).collect();
                 self.answer(session, id, Answer::Here(here));
             }
             Request::Stats => {
                 let messages = self.state.room(&RoomId::lobby()).map_or(0, |room| room.n);
-                let connections = self.sessions.values().filter(|one| one.is_a_person()).count();
+                let connections = self.sessions.iter().filter(|(_, one)| one.is_a_person()).count();
                 self.answer(session, id, Answer::Stats { connections, messages });
             }
             Request::Kick { whom } => {
@@ -417,8 +429,9 @@ impl Hub {
                 if let Some(user) = self.known_user(&name).or_else(hook) {
                     return Ok(Target::User(user));
                 }
-                if let Some(found) = self.sessions.values().find(|one| *one.author.name == name) {
-                    return Ok(Target::User(found.author.user.clone()));
+                let is_called = |one: &Session| *one.name(&self.state) == *name;
+                if let Some((_, found)) = self.sessions.iter().find(|(_, one)| is_called(one)) {
+                    return Ok(Target::User(found.user_id(self.run)));
                 }
                 // An id, as a message has it: plain guests have nothing else when they are gone.
                 let id = UserId::new(name);
@@ -516,7 +529,7 @@ impl Hub {
                 What::Set(_) | What::Appointed { .. } => {}
             },
             Event::Banned { address, .. } => {
-                for banned in self.in_order(|session| session.author.address == Some(*address)) {
+                for banned in self.in_order(|session| session.address() == Some(*address)) {
                     self.close(banned, Ending::Banned, now);
                 }
             }
@@ -530,12 +543,12 @@ impl Hub {
     }
 
     fn forget(&mut self, id: SessionId, now: u64) {
-        let Some(session) = self.sessions.remove(&id) else { return };
-        if session.way == Way::Bearer {
+        let Some(session) = self.sessions.remove(id) else { return };
+        if session.way.passes() {
             return;
         }
         self.operators.retain(|operator| *operator != id);
-        if let Some(address) = session.author.address
+        if let Some(address) = session.address()
             && let Some(here) = self.guests.get_mut(&address)
         {
             *here = here.saturating_sub(1);
@@ -543,27 +556,31 @@ impl Hub {
                 self.guests.remove(&address);
             }
         }
-        for room in &session.rooms {
-            self.audiences.leave(room, id.shard);
+        for room in session.rooms() {
+            self.audiences.leave(&room, id.shard);
         }
         self.presence.leave(id, &session, now);
         // Operators come and go with each command of a script: that is no news.
         if session.way == Way::Operator {
             return;
         }
-        self.tell_operators(|| Answer::Left(session.author.name.clone()));
+        self.tell_operators(&session, Answer::Left);
     }
 
     /// The sessions that fit, in an order that doesn't depend on the map's.
     fn in_order(&self, fits: impl Fn(&Session) -> bool) -> Vec<SessionId> {
         let fitting = self.sessions.iter().filter(|(_, session)| fits(session));
-        let mut ids: Vec<SessionId> = fitting.map(|(id, _)| *id).collect();
+        let mut ids: Vec<SessionId> = fitting.map(|(id, _)| id).collect();
         ids.sort_unstable();
         ids
     }
 
-    fn tell_operators(&mut self, answer: impl Fn() -> Answer) {
-        let tell = |&session: &SessionId| Output::Answer { session, id: 0, answer: answer() };
+    /// Tells operators something about whoever has a session.
+    fn tell_operators(&mut self, about: &Session, answer: impl Fn(Arc<str>) -> Answer) {
+        let tell = |&session: &SessionId| {
+            let answer = answer(about.name(&self.state));
+            Output::Answer { session, id: 0, answer }
+        };
         self.outputs.extend(self.operators.iter().map(tell));
     }
 
@@ -572,7 +589,7 @@ impl Hub {
     }
 
     fn answer(&mut self, session: SessionId, id: u64, answer: Answer) {
-        if self.sessions.contains_key(&session) {
+        if self.sessions.contains(session) {
             self.outputs.push(Output::Answer { session, id, answer });
         }
     }
@@ -582,7 +599,7 @@ impl Hub {
             && *last == session
         {
             *count += 1;
-        } else if self.sessions.contains_key(&session) {
+        } else if self.sessions.contains(session) {
             self.outputs.push(Output::Credit { session, count: 1 });
         }
     }
@@ -593,13 +610,6 @@ impl Hub {
 
     fn command_rate(&self) -> Rate {
         Rate { burst: self.limits.commands_burst, per_second: self.limits.commands_per_second }
-    }
-}
-
-impl Session {
-    /// Whether somebody is there: neither the console nor a passing HTTP request.
-    fn is_a_person(&self) -> bool {
-        self.author.role < Role::Operator && self.way != Way::Bearer
     }
 }
 

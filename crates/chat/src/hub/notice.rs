@@ -73,11 +73,11 @@ impl Hub {
             let Some(room) = self.state.room(id) else { continue };
             let direct = room.kind == Kind::Direct;
             let mut bump = |session: SessionId| {
-                let Some(asker) = self.sessions.get(&session) else { return };
-                if asker.way != Way::Key || asker.rooms.contains(id) {
+                let Some(asker) = self.sessions.get(session) else { return };
+                let Some(user) = asker.user() else { return };
+                if asker.way != Way::Key || asker.hears(id) {
                     return;
                 }
-                let user = &asker.author.user;
                 let (bumped, preview) = told.entry(session).or_default();
                 bumped.push(Bumped {
                     room: id.clone(),
@@ -92,7 +92,7 @@ impl Hub {
                 *preview = newest.cloned().or(preview.take());
             };
             if room.is_lobby {
-                self.sessions.keys().copied().for_each(&mut bump);
+                self.sessions.iter().map(|(session, _)| session).for_each(&mut bump);
             } else {
                 let members = room.members.keys();
                 members.flat_map(|user| self.presence.sessions(user)).copied().for_each(&mut bump);
@@ -118,14 +118,15 @@ impl Hub {
 
     /// Tells a room that the session's user is writing, unless it was told just now.
     pub(super) fn typing(&mut self, id: SessionId, room: RoomId, now: u64) -> Result<(), Refusal> {
-        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
-        let user = session.author.user.clone();
+        let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
+        let user = session.user_id(self.run);
         self.state.membership(&room, &user).ok_or(Refusal::NotFound)?;
-        session.typed.retain(|(_, at)| at + TYPING_MS > now);
-        if session.typed.iter().any(|(typed, _)| *typed == room) {
+        let typed = &mut session.more().typed;
+        typed.retain(|(_, at)| at + TYPING_MS > now);
+        if typed.iter().any(|(typed, _)| *typed == room) {
             return Ok(());
         }
-        session.typed.push((room.clone(), now));
+        typed.push((room.clone(), now));
         let shards = self.audiences.shards(&room);
         if !shards.is_empty() {
             self.outputs.push(Output::Typing { shards, room, user });

@@ -342,10 +342,12 @@ impl Hub {
             Whom::Address(_) => None,
         };
         self.in_order(|session| match (whom, &known) {
-            _ if session.author.role >= Role::Operator => false,
-            (_, Some(user)) => session.author.user == *user,
-            (Whom::Name(name), None) => *session.author.name == **name && session.is_a_person(),
-            (Whom::Address(address), None) => session.author.address == Some(*address),
+            _ if session.role() >= Role::Operator => false,
+            (_, Some(user)) => session.user() == Some(user),
+            (Whom::Name(name), None) => {
+                session.is_a_person() && *session.name(&self.state) == **name
+            }
+            (Whom::Address(address), None) => session.address() == Some(*address),
         })
     }
 
@@ -360,10 +362,11 @@ impl Hub {
             },
             _ => return None,
         };
-        let here = || self.sessions.values().find(|session| session.author.user == *user);
+        let mut sessions = self.sessions.iter().map(|(_, session)| session);
+        let mut here = || sessions.find(|session| session.user_id(self.run) == *user);
         let hook = || self.state.hooks().get(user).map(|hook| hook.name.clone());
         let known = self.state.user(user).map(|user| user.name.clone()).or_else(hook);
-        known.or_else(|| here().map(|session| session.author.name.clone()))
+        known.or_else(|| here().map(|session| session.name(&self.state)))
     }
 
     fn room_rows(&self) -> Managed {
@@ -418,7 +421,7 @@ impl Hub {
     fn user_details(&self, id: &UserId, now: u64) -> Managed {
         let sessions = self.presence.sessions(id).iter();
         let mut addresses: Vec<IpAddr> =
-            sessions.filter_map(|session| self.sessions.get(session)?.author.address).collect();
+            sessions.filter_map(|session| self.sessions.get(*session)?.address()).collect();
         addresses.sort_unstable();
         addresses.dedup();
         let rooms = self.state.rooms_of(id).filter_map(|room| {

@@ -1,7 +1,7 @@
 //! Who is here, and who wants to know. Online means a connection within the last half minute, so
 //! that a page that is loaded anew doesn't flicker.
 
-use super::rate::{Bucket, Rate};
+use super::rate::Bucket;
 use super::session::{Session, Way};
 use super::{Answer, Hub, Output, SessionId};
 use damso_protocol::UserId;
@@ -13,6 +13,7 @@ const AWAY_MS: u64 = 30_000;
 const TELL_MS: u64 = 2_000;
 
 /// Somebody's connections, and what all of them together may ask for.
+#[derive(Default)]
 pub(super) struct Live {
     sessions: Vec<SessionId>,
     purse: Purse,
@@ -22,19 +23,16 @@ pub(super) struct Live {
     gone_at: u64,
 }
 
-/// What a user may still ask for.
+/// What a user may still ask for. Starts full.
+#[derive(Default)]
 pub(super) struct Purse {
     pub sends: Bucket,
     pub commands: Bucket,
 }
 
 impl Purse {
-    fn full(sends: Rate, commands: Rate, now: u64) -> Self {
-        Self { sends: Bucket::full(sends, now), commands: Bucket::full(commands, now) }
-    }
-
-    fn is_full(&self, sends: Rate, commands: Rate, now: u64) -> bool {
-        self.sends.is_full(sends, now) && self.commands.is_full(commands, now)
+    fn is_full(&self, now: u64) -> bool {
+        self.sends.is_full(now) && self.commands.is_full(now)
     }
 }
 
@@ -52,21 +50,9 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    pub fn arrive(
-        &mut self,
-        session: SessionId,
-        way: Way,
-        user: &UserId,
-        sends: Rate,
-        commands: Rate,
-        now: u64,
-    ) {
-        let live = self.users.entry(user.clone()).or_insert_with(|| Live {
-            sessions: Vec::new(),
-            purse: Purse::full(sends, commands, now),
-            online: false,
-            gone_at: 0,
-        });
+    /// Somebody comes who isn't a plain guest: of those nobody wants to know.
+    pub fn arrive(&mut self, session: SessionId, way: Way, user: &UserId, now: u64) {
+        let live = self.users.entry(user.clone()).or_default();
         live.sessions.push(session);
         if way == Way::Key && !std::mem::replace(&mut live.online, true) {
             self.note(user.clone(), now);
@@ -74,10 +60,10 @@ impl Presence {
     }
 
     pub fn leave(&mut self, id: SessionId, session: &Session, now: u64) {
-        for watched in &session.watched {
+        for watched in session.watched() {
             self.unwatch(id, watched);
         }
-        let user = &session.author.user;
+        let Some(user) = session.user() else { return };
         let Some(live) = self.users.get_mut(user) else { return };
         live.sessions.retain(|one| *one != id);
         if !live.sessions.is_empty() {
@@ -87,19 +73,18 @@ impl Presence {
             live.gone_at = now;
             self.leaving.push_back((now + AWAY_MS, user.clone()));
         } else {
-            // Nobody comes back as the same plain guest.
+            // The operator's: nothing is kept of it.
             self.users.remove(user);
         }
     }
 
     /// What a user may still ask for. One of whom nothing is known, as a passing HTTP request, is
     /// as one who has just gone.
-    pub fn purse(&mut self, user: &UserId, sends: Rate, commands: Rate, now: u64) -> &mut Purse {
+    pub fn purse(&mut self, user: &UserId, now: u64) -> &mut Purse {
         let leaving = &mut self.leaving;
         let live = self.users.entry(user.clone()).or_insert_with(|| {
             leaving.push_back((now + AWAY_MS, user.clone()));
-            let purse = Purse::full(sends, commands, now);
-            Live { sessions: Vec::new(), purse, online: false, gone_at: now }
+            Live { gone_at: now, ..Live::default() }
         });
         &mut live.purse
     }
@@ -140,7 +125,7 @@ impl Presence {
 
     /// Forgets who has been away for long enough, but not what they have spent: it would be theirs
     /// again by going and coming back.
-    fn expire(&mut self, sends: Rate, commands: Rate, now: u64) {
+    fn expire(&mut self, now: u64) {
         while let Some((at, _)) = self.leaving.front()
             && *at <= now
         {
@@ -149,7 +134,7 @@ impl Presence {
             // Otherwise it came back; if it went again, it stands in the queue again.
             let Some(live) = self.users.get_mut(&user).filter(away) else { continue };
             let was_online = std::mem::take(&mut live.online);
-            if live.purse.is_full(sends, commands, now) {
+            if live.purse.is_full(now) {
                 self.users.remove(&user);
             } else {
                 live.gone_at = now;
@@ -167,8 +152,8 @@ impl Hub {
     pub(super) fn watch(&mut self, id: SessionId, mut users: Vec<UserId>) -> Vec<UserId> {
         users.sort();
         users.dedup();
-        let Some(session) = self.sessions.get_mut(&id) else { return Vec::new() };
-        for user in std::mem::replace(&mut session.watched, users.clone()) {
+        let Some(session) = self.sessions.get_mut(id) else { return Vec::new() };
+        for user in std::mem::replace(&mut session.more().watched, users.clone()) {
             self.presence.unwatch(id, &user);
         }
         for user in &users {
@@ -180,8 +165,7 @@ impl Hub {
 
     /// Tells watchers who came and went, if it is time to.
     pub(super) fn tell_presence(&mut self, now: u64) {
-        let (sends, commands) = (self.send_rate(), self.command_rate());
-        self.presence.expire(sends, commands, now);
+        self.presence.expire(now);
         if self.presence.tell_at.is_none_or(|at| at > now) {
             return;
         }

@@ -9,19 +9,22 @@ pub struct Rate {
     pub per_second: f64,
 }
 
+impl Rate {
+    /// After how many µs there is another one.
+    fn interval(self) -> u64 {
+        // Saturates.
+        (1_000_000.0 / self.per_second) as u64
+    }
+}
+
 /// One user's bucket for one rate. Starts full.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Bucket {
-    tokens: f64,
-    filled_at: u64,
+    /// When it is full again, in µs since 1970: whoever asks for nothing has nothing to be kept.
+    full_at: u64,
 }
 
 impl Bucket {
-    /// A full bucket at `now` (ms).
-    pub fn full(rate: Rate, now: u64) -> Self {
-        Self { tokens: f64::from(rate.burst), filled_at: now }
-    }
-
     /// Takes one token at `now` (ms).
     ///
     /// # Errors
@@ -30,20 +33,20 @@ impl Bucket {
         if rate.per_second == 0.0 {
             return Ok(());
         }
-        let elapsed = now.saturating_sub(self.filled_at) as f64 / 1000.0;
-        self.tokens = (self.tokens + elapsed * rate.per_second).min(f64::from(rate.burst));
-        self.filled_at = self.filled_at.max(now);
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
+        let (now, interval) = (now.saturating_mul(1_000), rate.interval());
+        let full_at = self.full_at.max(now).saturating_add(interval);
+        let most = now.saturating_add(interval.saturating_mul(rate.burst.into()));
+        if full_at <= most {
+            self.full_at = full_at;
             return Ok(());
         }
-        Err(((1.0 - self.tokens) / rate.per_second * 1000.0).ceil() as u64)
+        // More than that only after the clock went back.
+        Err((full_at - most).min(interval).div_ceil(1_000))
     }
 
     /// Whether it is as full at `now` (ms) as a new one.
-    pub fn is_full(&self, rate: Rate, now: u64) -> bool {
-        let elapsed = now.saturating_sub(self.filled_at) as f64 / 1000.0;
-        self.tokens + elapsed * rate.per_second >= f64::from(rate.burst)
+    pub fn is_full(&self, now: u64) -> bool {
+        self.full_at <= now.saturating_mul(1_000)
     }
 }
 
@@ -55,7 +58,7 @@ mod tests {
 
     #[test]
     fn ten_at_once_then_one_a_second() {
-        let mut bucket = Bucket::full(TEN_THEN_ONE, 0);
+        let mut bucket = Bucket::default();
         for _ in 0..10 {
             assert_eq!(bucket.take(TEN_THEN_ONE, 0), Ok(()));
         }
@@ -67,14 +70,14 @@ mod tests {
 
     #[test]
     fn an_hour_of_silence_fills_it_no_higher_than_the_burst() {
-        let mut bucket = Bucket::full(TEN_THEN_ONE, 0);
+        let mut bucket = Bucket::default();
         let taken = (0..100).filter(|_| bucket.take(TEN_THEN_ONE, 3_600_000).is_ok()).count();
         assert_eq!(taken, 10);
     }
 
     #[test]
     fn a_clock_that_goes_back_gives_nothing_away() {
-        let mut bucket = Bucket::full(TEN_THEN_ONE, 10_000);
+        let mut bucket = Bucket::default();
         for _ in 0..10 {
             bucket.take(TEN_THEN_ONE, 10_000).unwrap();
         }
@@ -85,7 +88,7 @@ mod tests {
     #[test]
     fn zero_lifts_the_limit() {
         let lifted = Rate { burst: 1, per_second: 0.0 };
-        let mut bucket = Bucket::full(lifted, 0);
+        let mut bucket = Bucket::default();
         assert!((0..1000).all(|_| bucket.take(lifted, 0).is_ok()));
     }
 }

@@ -51,10 +51,11 @@ impl Audiences {
 impl Hub {
     /// Lets a session hear a room from its head on.
     pub(super) fn listen(&mut self, id: SessionId, room: &RoomId) -> Result<(), Refusal> {
-        let Some(session) = self.sessions.get(&id) else { return Ok(()) };
-        let (found, _) = permission::enters(&self.state, &session.author, room)?;
+        let Some(session) = self.sessions.get(id) else { return Ok(()) };
+        let author = session.author(&self.state, self.run);
+        let (found, _) = permission::enters(&self.state, &author, room)?;
         let next = found.head + 1;
-        if !session.rooms.contains(room) {
+        if !session.hears(room) {
             self.hear(id, room)?;
             self.outputs.push(Output::Subscribe {
                 session: id,
@@ -76,12 +77,13 @@ impl Hub {
         limit: usize,
         max: u64,
     ) -> Result<Admitted, Refusal> {
-        let Some(asker) = self.sessions.get(&session) else { return Ok(Admitted::Done) };
-        let (found, membership) = permission::enters(&self.state, &asker.author, room)?;
-        let (head, n, user) = (found.head, found.n, asker.author.user.clone());
+        let Some(asker) = self.sessions.get(session) else { return Ok(Admitted::Done) };
+        let author = asker.author(&self.state, self.run);
+        let (found, membership) = permission::enters(&self.state, &author, room)?;
+        let (head, n, user) = (found.head, found.n, author.user);
         let first = self.first(room, membership.first);
         let can_replay = |after: u64| {
-            !asker.is_of_another_epoch
+            !asker.is_of_another_epoch()
                 && first <= after.saturating_add(1)
                 && after <= head
                 && head - after <= max
@@ -99,24 +101,25 @@ impl Hub {
 
     /// Counts a session among those who hear a room.
     fn hear(&mut self, id: SessionId, room: &RoomId) -> Result<(), Refusal> {
-        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
-        if session.rooms.contains(room) {
+        let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
+        if session.hears(room) {
             return Ok(());
         }
         let most = self.limits.open_rooms as usize;
-        if most > 0 && session.rooms.len() >= most {
+        if most > 0 && session.heard() >= most {
             return Err(Refusal::Full("rooms"));
         }
-        session.rooms.push(room.clone());
+        session.hear(room);
         self.audiences.join(room, id.shard);
         Ok(())
     }
 
     /// Lets a session hear a room no more.
     pub(super) fn close_room(&mut self, id: SessionId, room: &RoomId) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some(at) = session.rooms.iter().position(|heard| heard == room) else { return };
-        session.rooms.swap_remove(at);
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if !session.unhear(room) {
+            return;
+        }
         self.audiences.leave(room, id.shard);
         self.outputs.push(Output::Unsubscribe { session: id, room: room.clone() });
     }
@@ -129,10 +132,11 @@ impl Hub {
         part: Part,
         limit: usize,
     ) -> Result<Admitted, Refusal> {
-        let Some(asker) = self.sessions.get(&session) else { return Ok(Admitted::Done) };
-        let (found, membership) = permission::enters(&self.state, &asker.author, &room)?;
+        let Some(asker) = self.sessions.get(session) else { return Ok(Admitted::Done) };
+        let author = asker.author(&self.state, self.run);
+        let (found, membership) = permission::enters(&self.state, &author, &room)?;
         let (head, first) = (found.head, self.first(&room, membership.first));
-        let user = asker.author.user.clone();
+        let user = author.user;
         let wanted = Wanted { room, part, limit, first, head };
         self.outputs.push(Output::Page { session, id, user, wanted });
         Ok(Admitted::Passed)

@@ -21,8 +21,8 @@ impl Hub {
         limit: usize,
         before: Option<u64>,
     ) -> Result<Admitted, Refusal> {
-        let Some(asker) = self.sessions.get(&session) else { return Ok(Admitted::Done) };
-        let user = &asker.author.user;
+        let Some(asker) = self.sessions.get(session) else { return Ok(Admitted::Done) };
+        let user = &asker.user_id(self.run);
         let wanted = [query.room.as_deref(), room.as_deref()];
         let mut folded = Vec::new();
         for wanted in wanted.into_iter().flatten() {

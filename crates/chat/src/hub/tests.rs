@@ -314,7 +314,7 @@ fn what_was_taken_back_is_in_no_preview() {
         later(&mut scene, 0);
         scene.say(a, "@guest 2 비밀번호는 1234");
         // The log of this scene keeps no messages, so it is told here what it would have said.
-        let (m, by) = (2, scene.hub.sessions[&a].author.clone());
+        let (m, by) = (2, scene.hub.sessions.get(a).unwrap().author(&scene.hub.state, 1));
         let change = crate::event::Change {
             room: RoomId::lobby(),
             seq: 3,
