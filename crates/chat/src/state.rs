@@ -3,29 +3,22 @@
 mod digest;
 mod hooks;
 mod room;
+mod users;
 
 pub use digest::Digest;
 pub use hooks::{Hook, Hooks};
 pub use room::{History, Kind, Membership, Post, Room};
+pub use users::User;
 
 use crate::command::{Author, KeyHash, Setting, Target};
 use crate::event::{Event, Member, Mention, Message, RoomEvent, What};
 use damso_protocol::{RoomId, UserId, name};
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::Arc;
+use users::Users;
 
 /// So many calls of one user, or of everybody, are counted in a room; more look the same.
 const MENTIONS_MAX: usize = 100;
-
-/// A user: a guest with a key.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct User {
-    /// How it is shown.
-    pub name: Arc<str>,
-    /// The key by which it is known.
-    pub key: KeyHash,
-}
 
 /// How far a user has read a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -43,10 +36,7 @@ pub struct State {
     rooms: HashMap<RoomId, Room>,
     /// Rooms that anybody may find, by folded name.
     room_names: HashMap<String, RoomId>,
-    users: HashMap<UserId, User>,
-    /// Users by folded name.
-    names: HashMap<String, UserId>,
-    keys: HashMap<KeyHash, UserId>,
+    users: Users,
     /// The rooms a user is in, the lobby aside.
     rooms_of: HashMap<UserId, BTreeSet<RoomId>>,
     reads: HashMap<UserId, HashMap<RoomId, Read>>,
@@ -69,9 +59,7 @@ impl State {
         let mut state = Self {
             rooms: HashMap::new(),
             room_names: HashMap::new(),
-            users: HashMap::new(),
-            names: HashMap::new(),
-            keys: HashMap::new(),
+            users: Users::default(),
             rooms_of: HashMap::new(),
             reads: HashMap::new(),
             mentions: HashMap::new(),
@@ -157,7 +145,7 @@ impl State {
             }
         }
         // Who writes has read. Plain guests are nobody whose reading is kept.
-        if self.users.contains_key(&message.by) {
+        if self.users.get(&message.by).is_some() {
             let read = Read { seq: message.seq, n: message.n };
             self.restore_read(message.by.clone(), message.room.clone(), read);
         }
@@ -241,8 +229,6 @@ impl State {
 
     /// Puts back a user as a store kept it.
     pub fn restore_user(&mut self, id: UserId, user: User) {
-        self.names.insert(name::fold(&user.name), id.clone());
-        self.keys.insert(user.key, id.clone());
         self.users.insert(id, user);
     }
 
@@ -358,12 +344,12 @@ impl State {
 
     /// Who has this name, in any of its forms.
     pub fn user_named(&self, name: &str) -> Option<&UserId> {
-        self.names.get(&name::fold(name))
+        self.users.named(name)
     }
 
     /// Whose key has this hash.
     pub fn user_of_key(&self, key: &KeyHash) -> Option<&UserId> {
-        self.keys.get(key)
+        self.users.of_key(key)
     }
 
     /// How far a user has read a room.
