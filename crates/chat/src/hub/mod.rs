@@ -10,6 +10,7 @@
 mod admission;
 mod erase;
 mod input;
+mod live;
 mod notice;
 mod operator;
 mod output;

@@ -1,7 +1,7 @@
 //! Who is here, and who wants to know. Online means a connection within the last half minute, so
 //! that a page that is loaded anew doesn't flicker.
 
-use super::rate::Bucket;
+use super::live::{Live, Lives, Purse};
 use super::session::{Session, Way};
 use super::{Answer, Hub, Output, SessionId};
 use damso_protocol::UserId;
@@ -12,34 +12,10 @@ const AWAY_MS: u64 = 30_000;
 /// Comings and goings are told at most once in this time, in ms.
 const TELL_MS: u64 = 2_000;
 
-/// Somebody's connections, and what all of them together may ask for.
-#[derive(Default)]
-pub(super) struct Live {
-    sessions: Vec<SessionId>,
-    purse: Purse,
-    /// It has a connection that stays, or had one a moment ago.
-    online: bool,
-    /// When the last connection went.
-    gone_at: u64,
-}
-
-/// What a user may still ask for. Starts full.
-#[derive(Default)]
-pub(super) struct Purse {
-    pub sends: Bucket,
-    pub commands: Bucket,
-}
-
-impl Purse {
-    fn is_full(&self, now: u64) -> bool {
-        self.sends.is_full(now) && self.commands.is_full(now)
-    }
-}
-
 /// See the module's text.
 #[derive(Default)]
 pub(super) struct Presence {
-    users: HashMap<UserId, Live>,
+    users: Lives,
     watchers: HashMap<UserId, Vec<SessionId>>,
     /// Who went, and when they count as gone, oldest first.
     leaving: VecDeque<(u64, UserId)>,
@@ -52,7 +28,7 @@ pub(super) struct Presence {
 impl Presence {
     /// Somebody comes who isn't a plain guest: of those nobody wants to know.
     pub fn arrive(&mut self, session: SessionId, way: Way, user: &UserId, now: u64) {
-        let live = self.users.entry(user.clone()).or_default();
+        let live = self.users.get_or_insert_with(user, Live::default);
         live.sessions.push(session);
         if way == Way::Key && !std::mem::replace(&mut live.online, true) {
             self.note(user.clone(), now);
@@ -65,8 +41,8 @@ impl Presence {
         }
         let Some(user) = session.user() else { return };
         let Some(live) = self.users.get_mut(user) else { return };
-        live.sessions.retain(|one| *one != id);
-        if !live.sessions.is_empty() {
+        live.sessions.remove(id);
+        if !live.sessions.as_slice().is_empty() {
             return;
         }
         if session.way == Way::Key {
@@ -82,7 +58,7 @@ impl Presence {
     /// as one who has just gone.
     pub fn purse(&mut self, user: &UserId, now: u64) -> &mut Purse {
         let leaving = &mut self.leaving;
-        let live = self.users.entry(user.clone()).or_insert_with(|| {
+        let live = self.users.get_or_insert_with(user, || {
             leaving.push_back((now + AWAY_MS, user.clone()));
             Live { gone_at: now, ..Live::default() }
         });
@@ -90,12 +66,12 @@ impl Presence {
     }
 
     pub fn connections(&self, user: &UserId) -> usize {
-        self.users.get(user).map_or(0, |live| live.sessions.len())
+        self.users.get(user).map_or(0, |live| live.sessions.as_slice().len())
     }
 
     /// The user's connections.
     pub fn sessions(&self, user: &UserId) -> &[SessionId] {
-        self.users.get(user).map(|live| &live.sessions[..]).unwrap_or_default()
+        self.users.get(user).map(|live| live.sessions.as_slice()).unwrap_or_default()
     }
 
     pub fn due(&self) -> Option<u64> {
@@ -130,7 +106,9 @@ impl Presence {
             && *at <= now
         {
             let Some((_, user)) = self.leaving.pop_front() else { return };
-            let away = |live: &&mut Live| live.sessions.is_empty() && live.gone_at + AWAY_MS <= now;
+            let away = |live: &&mut Live| {
+                live.sessions.as_slice().is_empty() && live.gone_at + AWAY_MS <= now
+            };
             // Otherwise it came back; if it went again, it stands in the queue again.
             let Some(live) = self.users.get_mut(&user).filter(away) else { continue };
             let was_online = std::mem::take(&mut live.online);

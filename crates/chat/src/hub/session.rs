@@ -1,7 +1,7 @@
 //! The hub's half of a connection.
 
 use super::OPERATOR;
-use super::presence::Purse;
+use super::live::Purse;
 use crate::command::{Author, KeyHash, Role};
 use crate::state::State;
 use damso_protocol::{RoomId, UserId, plain};
