@@ -1,5 +1,6 @@
 //! What is so now, folded from the log's events and from nothing else.
 
+mod by_room;
 mod digest;
 mod hooks;
 mod room;
@@ -12,6 +13,7 @@ pub use users::User;
 
 use crate::command::{Author, KeyHash, Setting, Target};
 use crate::event::{Event, Member, Mention, Message, RoomEvent, What};
+use by_room::ByRoom;
 use damso_protocol::{RoomId, UserId, name};
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -39,9 +41,9 @@ pub struct State {
     users: Users,
     /// The rooms a user is in, the lobby aside.
     rooms_of: HashMap<UserId, BTreeSet<RoomId>>,
-    reads: HashMap<UserId, HashMap<RoomId, Read>>,
+    reads: HashMap<UserId, ByRoom<Read>>,
     /// Messages that call a user and that it hasn't read.
-    mentions: HashMap<UserId, HashMap<RoomId, Vec<u64>>>,
+    mentions: HashMap<UserId, ByRoom<Vec<u64>>>,
     bans: HashMap<IpAddr, Option<u64>>,
     mutes: HashMap<Target, Option<u64>>,
     hooks: Hooks,
@@ -235,7 +237,7 @@ impl State {
     /// Puts back how far a user has read; it only grows (PROTOCOL section 5, G8).
     pub fn restore_read(&mut self, user: UserId, room: RoomId, read: Read) {
         self.forget_mentions(&user, &room, read.seq);
-        let known = self.reads.entry(user).or_default().entry(room).or_default();
+        let known = self.reads.entry(user).or_default().get_or_default(room);
         if read.seq > known.seq {
             *known = read;
         }
@@ -261,7 +263,7 @@ impl State {
         if self.read(&user, &room).seq >= m {
             return;
         }
-        let mentions = self.mentions.entry(user).or_default().entry(room).or_default();
+        let mentions = self.mentions.entry(user).or_default().get_or_default(room);
         if mentions.last().is_some_and(|last| *last >= m) {
             return;
         }
