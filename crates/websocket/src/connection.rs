@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::close::{self, Cause, CloseFrame, Closed};
-use crate::deflate::{self, Agreed, Deflater, Inflater};
-use crate::frame::{self, CONTROL_BYTES_MAX, HEADER_BYTES_MAX, Header};
+use crate::deflate::{self, Agreed, Deflater, Inflater, Terms};
+use crate::frame::{self, CONTROL_BYTES_MAX, Header};
 use crate::message::{Message, Partial};
 use crate::output::Output;
 use crate::timer::{Timer, Timing};
@@ -92,11 +92,12 @@ pub enum Event<'a> {
 ///
 /// - **Input**: [`receive`](Self::receive), [`receive_eof`](Self::receive_eof),
 ///   [`handle_timeout`](Self::handle_timeout), [`touch`](Self::touch).
-/// - **Commands**: [`send_text`](Self::send_text), [`send_binary`](Self::send_binary),
-///   [`send_ping`](Self::send_ping), [`close`](Self::close).
+/// - **Commands**: [`begin_with`](Self::begin_with), [`send_text`](Self::send_text),
+///   [`send_binary`](Self::send_binary), [`send_ping`](Self::send_ping), [`close`](Self::close).
 /// - **Output**: [`output`](Self::output), [`sent`](Self::sent).
 /// - **Getters**: [`timeout`](Self::timeout), [`status`](Self::status),
-///   [`close_status`](Self::close_status), [`takes_data`](Self::takes_data).
+///   [`close_status`](Self::close_status), [`takes_data`](Self::takes_data),
+///   [`heard`](Self::heard), [`deflates`](Self::deflates).
 ///
 /// After every input and command: drain the events of `receive` until there is none, then send
 /// `output()`, then look at `status()` and `timeout()`, which all three may have changed. What the
@@ -107,6 +108,22 @@ pub enum Event<'a> {
 pub struct Connection {
     config: Arc<Config>,
     output: Output,
+    extra: Option<Box<Extra>>,
+    /// When `timer` began.
+    since: Instant,
+    deflate: Option<Terms>,
+    jitter: u16,
+    timer: Timer,
+    state: State,
+    eof: bool,
+}
+
+// Servers have very many that are idle.
+const _: () = assert!(size_of::<Connection>() <= 56);
+
+/// What an idle connection of a server has nothing of.
+#[derive(Default)]
+struct Extra {
     /// Present at a client (5.3).
     keys: Option<Box<dyn FnMut() -> [u8; 4] + Send>>,
     /// What frames and messages left incomplete.
@@ -114,17 +131,15 @@ pub struct Connection {
     /// Windows that outlive a message.
     contexts: Option<Box<Contexts>>,
     closed: Option<Box<Closed>>,
-    deflate: Option<Agreed>,
-    /// When `timer` began.
-    since: Instant,
-    jitter: u32,
-    timer: Timer,
-    state: State,
-    eof: bool,
-    /// A header that the input's end cut off: header[..header_len], and it isn't complete:
-    /// header_len < 14.
-    header_len: u8,
-    header: [u8; HEADER_BYTES_MAX],
+}
+
+impl Extra {
+    fn is_empty(&self) -> bool {
+        self.keys.is_none()
+            && self.partial.is_none()
+            && self.contexts.is_none()
+            && self.closed.is_none()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,21 +196,18 @@ impl Connection {
         now: Instant,
         jitter: u32,
     ) -> Self {
+        let deflate = deflate.map(|agreed| Terms::of(&agreed, keys.is_some()));
+        let extra = keys.map(|keys| Box::new(Extra { keys: Some(keys), ..Extra::default() }));
         Connection {
             config,
             output: Output::default(),
-            keys,
-            partial: None,
-            contexts: None,
-            closed: None,
-            deflate,
+            extra,
             since: now,
-            jitter,
+            deflate,
+            jitter: (jitter >> 16) as u16,
             timer: Timer::Ping,
             state: State::Open,
             eof: false,
-            header_len: 0,
-            header: [0; HEADER_BYTES_MAX],
         }
     }
 
@@ -255,6 +267,14 @@ impl Connection {
     }
 
     // Commands
+
+    /// Queues the answer to the opening handshake, for an owner that writes it as the beginning of
+    /// [`output`](Self::output). To be called before anything else.
+    pub fn begin_with(&mut self, answer: &[u8]) {
+        if !answer.is_empty() {
+            self.output.bytes().extend_from_slice(answer);
+        }
+    }
 
     /// Queues a text message.
     ///
@@ -346,7 +366,7 @@ impl Connection {
 
     /// How it ended or is ending; `None` while it is open.
     pub fn close_status(&self) -> Option<&Closed> {
-        self.closed.as_deref()
+        self.extra.as_ref()?.closed.as_deref()
     }
 
     /// Whether messages may be queued: no Close frame was queued or received.
@@ -354,15 +374,26 @@ impl Connection {
         self.state == State::Open
     }
 
+    /// When the peer was last heard, or counted as heard; once the connection is closing, when that
+    /// began.
+    pub fn heard(&self) -> Instant {
+        self.since
+    }
+
+    /// Whether compression was agreed on.
+    pub fn deflates(&self) -> bool {
+        self.deflate.is_some()
+    }
+
     // Private
 
     fn is_client(&self) -> bool {
-        self.keys.is_some()
+        self.extra.as_ref().is_some_and(|extra| extra.keys.is_some())
     }
 
     /// A new masking key, at a client (5.3: "a fresh masking key … for each frame").
     fn key(&mut self) -> Option<[u8; 4]> {
-        self.keys.as_mut().map(|keys| keys())
+        self.extra.as_mut()?.keys.as_mut().map(|keys| keys())
     }
 
     fn send(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
@@ -370,29 +401,25 @@ impl Connection {
             return Err(SendError::Closing);
         }
         let key = self.key();
-        let Some(agreed) =
-            self.deflate.filter(|agreed| payload.len() >= agreed.threshold_bytes as usize)
+        let Some(terms) =
+            self.deflate.filter(|terms| payload.len() >= terms.threshold_bytes as usize)
         else {
             frame::frame(self.output.bytes(), opcode, false, key, payload);
             return Ok(());
         };
-        let (no_context_takeover, window_bits) = if self.is_client() {
-            (agreed.client_no_context_takeover, agreed.client_max_window_bits)
-        } else {
-            (agreed.server_no_context_takeover, agreed.server_max_window_bits)
-        };
+        let (level, window_bits) = (u32::from(terms.level), terms.window_bits);
         if window_bits < 9 {
             // zlib's raw deflate has no window of 8 bits, and a message may always go uncompressed.
             frame::frame(self.output.bytes(), opcode, false, key, payload);
-        } else if no_context_takeover {
-            let mut deflater = deflate::take_deflater(agreed.level, window_bits);
+        } else if terms.takes_over {
+            let contexts = self.extra.get_or_insert_default().contexts.get_or_insert_default();
+            let deflater =
+                contexts.deflater.get_or_insert_with(|| Deflater::new(level, window_bits));
+            frame::deflated(self.output.bytes(), opcode, key, payload, deflater, false);
+        } else {
+            let mut deflater = deflate::take_deflater(level, window_bits);
             frame::deflated(self.output.bytes(), opcode, key, payload, &mut deflater, true);
             deflate::give_deflater(deflater);
-        } else {
-            let contexts = self.contexts.get_or_insert_default();
-            let deflater =
-                contexts.deflater.get_or_insert_with(|| Deflater::new(agreed.level, window_bits));
-            frame::deflated(self.output.bytes(), opcode, key, payload, deflater, false);
         }
         Ok(())
     }
@@ -403,25 +430,24 @@ impl Connection {
     }
 
     fn begin_closing(&mut self, closed: Closed, now: Instant) {
-        self.closed = Some(Box::new(closed));
+        self.extra.get_or_insert_default().closed = Some(Box::new(closed));
         self.timer = Timer::Closing;
         self.since = now;
     }
 
     /// Ends without a further word.
     fn end(&mut self, cause: Cause) {
-        if self.closed.is_none() {
-            self.closed = Some(Box::new(Closed { cause, sent: None, received: None }));
+        let closed = &mut self.extra.get_or_insert_default().closed;
+        if closed.is_none() {
+            *closed = Some(Box::new(Closed { cause, sent: None, received: None }));
         }
-        self.state = State::Closed;
         self.output.clear();
-        self.partial = None;
-        self.contexts = None;
+        self.stop_hearing(State::Closed);
     }
 
     /// 7.1.7. Fail the WebSocket Connection.
     fn fail(&mut self, violation: Violation, now: Instant) {
-        match &mut self.closed {
+        match self.close_status() {
             // We had sent a Close frame before: none follows it.
             Some(_) => {}
             None => {
@@ -440,7 +466,7 @@ impl Connection {
 
     /// 5.5.1, 7.1.5: the peer's Close frame, answered with its own code unless ours was first.
     fn receive_close(&mut self, frame: CloseFrame, now: Instant) {
-        match &mut self.closed {
+        match self.extra.as_mut().and_then(|extra| extra.closed.as_mut()) {
             Some(closed) => closed.received = Some(frame),
             None => {
                 let answer = CloseFrame { code: frame.code, reason: String::new() };
@@ -455,8 +481,9 @@ impl Connection {
 
     fn stop_hearing(&mut self, state: State) {
         self.state = state;
-        self.partial = None;
-        self.contexts = None;
+        if let Some(extra) = &mut self.extra {
+            (extra.partial, extra.contexts) = (None, None);
+        }
     }
 
     fn hears(&self) -> bool {
@@ -469,7 +496,7 @@ impl Connection {
         if header.opcode.is_control() {
             return Ok(());
         }
-        let message = self.partial.as_ref().and_then(|partial| partial.message.as_ref());
+        let message = self.partial().and_then(|partial| partial.message.as_ref());
         match (header.opcode, message) {
             (Opcode::Continuation, None) => return Err(Violation::NothingToContinue),
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(Violation::MessageUnfinished),
@@ -495,37 +522,56 @@ impl Connection {
         Ok(())
     }
 
-    /// The partial state, with a message in it that a data frame with this header goes to.
-    fn message(&mut self, header: &Header) -> &mut Message {
-        if self.partial.as_ref().is_none_or(|partial| partial.message.is_none()) {
-            let inflater = header.rsv1.then(|| self.take_inflater());
-            self.partial.get_or_insert_default().message =
-                Some(Message::new(header.opcode, inflater));
+    fn partial(&self) -> Option<&Partial> {
+        self.extra.as_ref()?.partial.as_deref()
+    }
+
+    fn partial_mut(&mut self) -> Option<&mut Partial> {
+        self.extra.as_mut()?.partial.as_deref_mut()
+    }
+
+    /// To keep something in.
+    fn partial_or_new(&mut self) -> &mut Partial {
+        self.extra.get_or_insert_default().partial.get_or_insert_default()
+    }
+
+    /// Nothing is incomplete any more.
+    fn drop_partial(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            extra.partial = None;
+            if extra.is_empty() {
+                self.extra = None;
+            }
         }
-        let partial = self.partial.get_or_insert_default();
-        partial.message.get_or_insert_with(|| Message::new(header.opcode, None))
+    }
+
+    /// The message that a data frame with this header goes to.
+    fn message(&mut self, header: &Header) -> &mut Message {
+        if self.partial().is_none_or(|partial| partial.message.is_none()) {
+            let inflater = header.rsv1.then(|| self.take_inflater());
+            self.partial_or_new().message = Some(Message::new(header.opcode, inflater));
+        }
+        self.partial_or_new().message.get_or_insert_with(|| Message::new(header.opcode, None))
     }
 
     /// Whether the peer's messages may refer to earlier ones.
     fn peer_takes_over(&self) -> bool {
-        let is_client = self.is_client();
-        self.deflate.is_some_and(|agreed| match is_client {
-            true => !agreed.server_no_context_takeover,
-            false => !agreed.client_no_context_takeover,
-        })
+        self.deflate.is_some_and(|terms| terms.peer_takes_over)
     }
 
     fn take_inflater(&mut self) -> Inflater {
         if !self.peer_takes_over() {
             return deflate::take_inflater();
         }
-        let kept = self.contexts.as_mut().and_then(|contexts| contexts.inflater.take());
+        let contexts = self.extra.as_mut().and_then(|extra| extra.contexts.as_mut());
+        let kept = contexts.and_then(|contexts| contexts.inflater.take());
         kept.unwrap_or_else(|| Inflater::new(true))
     }
 
     fn give_inflater(&mut self, inflater: Inflater) {
         if self.peer_takes_over() {
-            self.contexts.get_or_insert_default().inflater = Some(inflater);
+            let contexts = self.extra.get_or_insert_default().contexts.get_or_insert_default();
+            contexts.inflater = Some(inflater);
         } else {
             deflate::give_inflater(inflater);
         }

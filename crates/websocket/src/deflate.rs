@@ -95,6 +95,34 @@ pub struct Agreed {
     pub threshold_bytes: u32,
 }
 
+/// What of that one end has to know.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) threshold_bytes: u32,
+    pub(crate) level: u8,
+    /// Of its own window, 8–15.
+    pub(crate) window_bits: u8,
+    /// Whether its own messages refer to earlier ones.
+    pub(crate) takes_over: bool,
+    /// Whether the peer's may.
+    pub(crate) peer_takes_over: bool,
+}
+
+impl Terms {
+    pub(crate) fn of(agreed: &Agreed, is_client: bool) -> Self {
+        let server = (agreed.server_max_window_bits, !agreed.server_no_context_takeover);
+        let client = (agreed.client_max_window_bits, !agreed.client_no_context_takeover);
+        let (own, peer) = if is_client { (client, server) } else { (server, client) };
+        Terms {
+            threshold_bytes: agreed.threshold_bytes,
+            level: u8::try_from(agreed.level).unwrap_or(u8::MAX),
+            window_bits: own.0,
+            takes_over: own.1,
+            peer_takes_over: peer.1,
+        }
+    }
+}
+
 /// The parameters of one offer or answer, each at most once and with a legal value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Parameters {

@@ -1,7 +1,7 @@
 //! Putting a message together: fragments, inflation, UTF-8 as it arrives.
 
 use crate::deflate::{InflateError, Inflater};
-use crate::frame::Header;
+use crate::frame::{HEADER_BYTES_MAX, Header};
 use crate::{Opcode, Violation, mask};
 
 /// What is kept of frames and messages that the input's end cut off. Exists only while there is
@@ -14,6 +14,10 @@ pub(crate) struct Partial {
     pub(crate) message: Option<Message>,
     /// The payload of an incomplete control frame; at most 125 bytes.
     pub(crate) control: Vec<u8>,
+    /// A header that the input's end cut off: header[..header_len], and it isn't complete:
+    /// header_len < 14.
+    pub(crate) header: [u8; HEADER_BYTES_MAX],
+    pub(crate) header_len: u8,
 }
 
 pub(crate) struct PartialFrame {

@@ -39,10 +39,10 @@ pub(crate) enum Timer {
 
 impl Timer {
     /// When it is due; `None`: never.
-    pub(crate) fn due(self, since: Instant, timing: &Timing, jitter: u32) -> Option<Instant> {
+    pub(crate) fn due(self, since: Instant, timing: &Timing, jitter: u16) -> Option<Instant> {
         match self {
             Timer::Ping => {
-                let nanos = ((timing.ping_after / 4).as_nanos() * u128::from(jitter)) >> 32;
+                let nanos = ((timing.ping_after / 4).as_nanos() * u128::from(jitter)) >> 16;
                 let shorter = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
                 let ping = since.checked_add(timing.ping_after.saturating_sub(shorter));
                 let silent = Timer::Silent.due(since, timing, jitter);

@@ -55,17 +55,16 @@ impl<'a> Input<'a> {
         let (opcode, bytes) = match found {
             Found::Frame(opcode, Payload::Input(range)) => (opcode, &self.input[range]),
             Found::Frame(opcode, Payload::Message) => {
-                let message =
-                    self.connection.partial.as_ref().and_then(|partial| partial.message.as_ref());
+                let partial = self.connection.partial();
+                let message = partial.and_then(|partial| partial.message.as_ref());
                 (opcode, message.map_or(&[][..], |message| &message.bytes))
             }
-            Found::Frame(opcode, Payload::Control) => (
-                opcode,
-                self.connection.partial.as_ref().map_or(&[][..], |partial| &partial.control),
-            ),
+            Found::Frame(opcode, Payload::Control) => {
+                (opcode, self.connection.partial().map_or(&[][..], |partial| &partial.control))
+            }
             Found::Close => {
-                let received =
-                    self.connection.closed.as_ref().and_then(|closed| closed.received.as_ref());
+                let closed = self.connection.close_status();
+                let received = closed.and_then(|closed| closed.received.as_ref());
                 let (code, reason) =
                     received.map_or((None, ""), |frame| (frame.code, frame.reason.as_str()));
                 return Some(Event::Close { code, reason });
@@ -91,7 +90,7 @@ impl<'a> Input<'a> {
 
     #[inline]
     fn step(&mut self) -> Result<Option<Found>, Violation> {
-        if self.connection.partial.is_some() {
+        if self.connection.extra.is_some() {
             self.release();
         }
         loop {
@@ -100,9 +99,7 @@ impl<'a> Input<'a> {
                 self.at = self.input.len();
                 return Ok(None);
             }
-            if let Some(partial) = &self.connection.partial
-                && partial.frame.is_some()
-            {
+            if self.connection.partial().is_some_and(|partial| partial.frame.is_some()) {
                 if self.at == self.input.len() {
                     return Ok(None);
                 }
@@ -115,7 +112,7 @@ impl<'a> Input<'a> {
             self.connection.admit(&header)?;
             if header.len > (self.input.len() - self.at) as u64 {
                 let frame = PartialFrame { remaining: header.len, header };
-                self.connection.partial.get_or_insert_default().frame = Some(frame);
+                self.connection.partial_or_new().frame = Some(frame);
                 continue;
             }
             // It fits the input, and so a usize.
@@ -129,14 +126,14 @@ impl<'a> Input<'a> {
 
     /// Frees what the last event borrowed.
     fn release(&mut self) {
-        let Some(partial) = &mut self.connection.partial else { return };
+        let Some(partial) = self.connection.partial_mut() else { return };
         if partial.message.as_ref().is_some_and(|message| message.finished) {
             partial.message = None;
         }
         if partial.frame.is_none() {
             partial.control = Vec::new();
-            if partial.message.is_none() {
-                self.connection.partial = None;
+            if partial.message.is_none() && partial.header_len == 0 {
+                self.connection.drop_partial();
             }
         }
     }
@@ -145,32 +142,41 @@ impl<'a> Input<'a> {
     #[inline]
     fn header(&mut self) -> Result<Option<Header>, Violation> {
         let masked = !self.connection.is_client();
-        if self.connection.header_len == 0 {
-            let rest = &self.input[self.at..];
-            if let Some((header, size)) = Header::parse(rest, masked)? {
-                self.at += size;
-                return Ok(Some(header));
-            }
-            // An incomplete header is shorter than the longest.
-            self.connection.header[..rest.len()].copy_from_slice(rest);
-            self.connection.header_len = rest.len() as u8;
-            self.at = self.input.len();
-            return Ok(None);
+        let kept = self.connection.partial().map_or(0, |partial| usize::from(partial.header_len));
+        if kept > 0 {
+            return self.cut_header(kept, masked);
         }
-        let kept = usize::from(self.connection.header_len);
+        let rest = &self.input[self.at..];
+        if let Some((header, size)) = Header::parse(rest, masked)? {
+            self.at += size;
+            return Ok(Some(header));
+        }
+        if !rest.is_empty() {
+            // An incomplete header is shorter than the longest.
+            let partial = self.connection.partial_or_new();
+            partial.header[..rest.len()].copy_from_slice(rest);
+            partial.header_len = rest.len() as u8;
+            self.at = self.input.len();
+        }
+        Ok(None)
+    }
+
+    /// A header of which the earlier input had `kept` bytes.
+    fn cut_header(&mut self, kept: usize, masked: bool) -> Result<Option<Header>, Violation> {
+        let partial = self.connection.partial_or_new();
         let rest = &self.input[self.at..];
         let more = rest.len().min(HEADER_BYTES_MAX - kept);
-        self.connection.header[kept..kept + more].copy_from_slice(&rest[..more]);
-        match Header::parse(&self.connection.header[..kept + more], masked)? {
+        partial.header[kept..kept + more].copy_from_slice(&rest[..more]);
+        match Header::parse(&partial.header[..kept + more], masked)? {
             Some((header, size)) => {
                 // It wasn't complete without some of the new bytes: size > kept.
                 self.at += size - kept;
-                self.connection.header_len = 0;
+                partial.header_len = 0;
                 Ok(Some(header))
             }
             None => {
                 self.at += more;
-                self.connection.header_len = (kept + more) as u8;
+                partial.header_len = (kept + more) as u8;
                 Ok(None)
             }
         }
@@ -202,7 +208,7 @@ impl<'a> Input<'a> {
 
     /// A piece of the payload of the frame that an earlier input began.
     fn continue_frame(&mut self) -> Result<Option<Found>, Violation> {
-        let Some(partial) = &mut self.connection.partial else { return Ok(None) };
+        let Some(partial) = self.connection.partial_mut() else { return Ok(None) };
         let Some(frame) = &mut partial.frame else { return Ok(None) };
         let rest = self.input.len() - self.at;
         let piece = usize::try_from(frame.remaining).map_or(rest, |remaining| remaining.min(rest));
@@ -254,9 +260,15 @@ impl<'a> Input<'a> {
 
     fn control(&mut self, opcode: Opcode, payload: Payload) -> Result<Found, Violation> {
         let connection = &mut *self.connection;
+        // 5.5.2: answered, unless the closing handshake began.
+        let is_answered = opcode == Opcode::Ping && connection.state == State::Open;
+        let key = if is_answered { connection.key() } else { None };
         let bytes = match &payload {
             Payload::Input(range) => &self.input[range.clone()],
-            _ => connection.partial.as_ref().map_or(&[][..], |partial| &partial.control),
+            _ => {
+                let partial = connection.extra.as_ref().and_then(|extra| extra.partial.as_ref());
+                partial.map_or(&[][..], |partial| &partial.control)
+            }
         };
         match opcode {
             Opcode::Close => {
@@ -264,11 +276,7 @@ impl<'a> Input<'a> {
                 connection.receive_close(frame, self.now);
                 return Ok(Found::Close);
             }
-            // 5.5.2: answered, unless the closing handshake began.
-            Opcode::Ping if connection.state == State::Open => {
-                let key = connection.keys.as_mut().map(|keys| keys());
-                connection.output.pong(key, bytes);
-            }
+            Opcode::Ping if is_answered => connection.output.pong(key, bytes),
             _ => {}
         }
         Ok(Found::Frame(opcode, payload))

@@ -71,19 +71,19 @@ fn whole_messages_take_no_memory() {
         hex("81 85 00000000 6162636465  82 81 00000000 ff  8a 80 00000000").repeat(1000);
     let (events, allocations, ..) = measure(|| hear(&mut server, &mut bytes));
     assert_eq!((events, allocations), (3000, 0));
-    // A header cut by the input's end takes none either.
-    let mut frame = hex("81 fe 0080 00000000");
-    let (_, allocations, ..) = measure(|| hear(&mut server, &mut frame[..7]));
-    assert_eq!(allocations, 0);
 }
 
 #[test]
 fn a_claimed_length_takes_no_memory() {
-    for header in ["82 ff 0000000000011170 00000000 61", "02 ff 0000000000011170 00000000 61"] {
+    for header in [
+        "82 ff 0000000000011170 00000000 61",
+        "02 ff 0000000000011170 00000000 61",
+        "82 ff 0000000000011170 000000",
+    ] {
         let mut server = End::server();
         let mut bytes = hex(header);
         let (_, _, left, peak) = measure(|| hear(&mut server, &mut bytes));
-        assert!(left < 300 && peak < 300, "{left} {peak}");
+        assert!(left < 400 && peak < 400, "{left} {peak}");
     }
 }
 
@@ -94,6 +94,8 @@ fn an_idle_connection_owns_no_memory() {
             for bytes in [
                 "81 82 00000000 61",
                 "61",
+                "81 81 0000",
+                "0000 61",
                 "01 81 00000000 61",
                 "89 81 00000000 61",
                 "80 80 00000000",
