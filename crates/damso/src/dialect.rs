@@ -54,7 +54,7 @@ pub enum Dialect {
         lang: Lang,
     },
     /// `damso.v1`.
-    V1(Box<v1::Talk>),
+    V1(v1::Talk),
     /// Every message goes back.
     Echo,
 }
@@ -98,7 +98,7 @@ impl Dialect {
     pub fn begin(kind: Kind, lang: Lang, context: &Context, now: Instant) -> Self {
         match kind {
             Kind::Plain => Self::Plain { lang },
-            Kind::V1 => Self::V1(Box::new(v1::Talk::new(lang, context, now))),
+            Kind::V1 => Self::V1(v1::Talk::new(lang, context, now)),
             Kind::Echo => Self::Echo,
         }
     }
@@ -116,7 +116,7 @@ impl Dialect {
     }
 
     /// What a peer's message means.
-    pub fn hear(&mut self, event: &Event<'_>, peer: SocketAddr) -> Said {
+    pub fn hear(&mut self, event: &Event<'_>, peer: SocketAddr, context: &Context) -> Said {
         match (self, event) {
             (Self::Plain { .. }, Event::Text(text)) if plain::is_blank(text) => {
                 debug!(%peer, "empty message");
@@ -130,8 +130,8 @@ impl Dialect {
                 debug!(%peer, opcode = 2, length = bytes.len(), "unhandled frame");
                 Said::Nothing
             }
-            (Self::V1(talk), Event::Text(text)) => talk.hear(text, peer),
-            (Self::V1(talk), Event::Binary(_)) => talk.hear_binary(),
+            (Self::V1(talk), Event::Text(text)) => talk.hear(text, peer, context),
+            (Self::V1(talk), Event::Binary(_)) => talk.hear_binary(context),
             (Self::Echo, Event::Text(text)) => Said::Back(Back::Text((*text).into())),
             (Self::Echo, Event::Binary(bytes)) => Said::Back(Back::Binary(bytes.to_vec())),
             _ => Said::Nothing,
@@ -139,9 +139,9 @@ impl Dialect {
     }
 
     /// The peer was heard, or wasn't listened to.
-    pub fn touch(&mut self, now: Instant) {
+    pub fn touch(&mut self) {
         match self {
-            Self::V1(talk) => talk.touch(now),
+            Self::V1(talk) => talk.touch(),
             Self::Plain { .. } | Self::Echo => {}
         }
     }
@@ -175,9 +175,9 @@ impl Dialect {
     }
 
     /// When [`Dialect::handle_timeout`] is due, if ever.
-    pub fn deadline(&self, context: &Context) -> Option<Instant> {
+    pub fn deadline(&self, connection: &Connection, context: &Context) -> Option<Instant> {
         match self {
-            Self::V1(talk) => Some(talk.deadline(context)),
+            Self::V1(talk) => Some(talk.deadline(connection, context)),
             Self::Plain { .. } | Self::Echo => None,
         }
     }

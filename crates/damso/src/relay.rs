@@ -379,7 +379,7 @@ impl Desktop {
 
     /// What the socket brought.
     pub fn receive(&mut self, bytes: &mut [u8], now: Instant) {
-        self.session.receive(bytes, &self.context, &mut self.hub, now);
+        self.session.receive(self.id, bytes, &self.context, &mut self.hub, now);
     }
 
     /// The socket will bring nothing more.
@@ -565,7 +565,7 @@ impl Desktop {
 
     /// The connection is over: tells hub and relay, and gives back what HTTP may need.
     pub fn depart(mut self, hub: &dyn Fn(Vec<Input>)) -> Session {
-        self.session.depart(&mut self.hub);
+        self.session.depart(self.id, &self.context, &mut self.hub);
         if !self.hub.is_empty() {
             hub(std::mem::take(&mut self.hub));
         }

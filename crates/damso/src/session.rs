@@ -2,20 +2,22 @@
 //! dialect, and what to write next. Bytes and the time go in; bytes to write, requests for the hub
 //! and a [`Fate`] come out.
 //!
+//! A session doesn't know its own name: whoever holds it says it where the hub is spoken to.
+//!
 //! Input: [`Session::receive`], [`Session::receive_eof`], [`Session::handle_timeout`],
 //! [`Session::credit`], [`Session::reply`], [`Session::end`]. Output, after each: [`Session::output`]
 //! with [`Session::sent`], then [`Session::fate`] and [`Session::deadline`].
 
 use crate::dialect::v1;
-use crate::dialect::{Back, Dialect, Reply, Said, shown};
+use crate::dialect::{Back, Dialect, Kind, Reply, Said, shown};
 use crate::feed::Encoding;
 use crate::http::upgrade::{Admission, Door};
-use crate::metrics::{Counted, Metrics};
+use crate::metrics::Metrics;
 use damso_chat::hub::{Ending, Input, SessionId};
 use damso_protocol::Limits;
 use damso_websocket::{Config, Connection, Event, HeadLimits, Rejection, Request, Status};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::debug;
@@ -78,28 +80,32 @@ pub struct Opened {
 
 /// One connection. See the module's text for the order of calls.
 pub struct Session {
-    id: SessionId,
-    peer: SocketAddr,
     phase: Phase,
-    /// Of an answer to an opening handshake: what isn't written yet.
-    greeting: Vec<u8>,
+    /// Who is at the other end; IPv4 mapped. A [`SocketAddr`] has twice the size.
+    ip: Ipv6Addr,
+    port: u16,
+    /// How it is counted among the connections that talk.
+    counted: Option<Kind>,
     /// Requests that the hub hasn't given back.
     out: u32,
     /// It said hello to the hub, which is owed a goodbye.
     introduced: bool,
 }
 
+// There are very many that do nothing, and this is most of what each costs.
+const _: () = assert!(size_of::<Session>() <= 96);
+
 enum Phase {
     /// The request's head comes in.
     Head { bytes: Vec<u8>, deadline: Instant },
     /// The request is for HTTP, with these bytes.
     ForHttp { bytes: Vec<u8> },
-    /// The answer says no. What comes in is dropped.
-    Refused { deadline: Instant },
+    /// The answer says no; what of it isn't written yet. What comes in is dropped.
+    Refused { answer: Vec<u8>, deadline: Instant },
     /// There is nobody to talk to any more.
     Gone,
     /// The opening handshake is done.
-    Open { connection: Connection, dialect: Dialect, deflates: bool, _counted: Option<Counted> },
+    Open { connection: Connection, dialect: Dialect },
 }
 
 impl Session {
@@ -113,33 +119,39 @@ impl Session {
         now: Instant,
     ) -> Self {
         let phase = Phase::Head { bytes: Vec::new(), deadline: now + context.head_max };
-        let mut session = Self { id, peer, phase, greeting: Vec::new(), out: 0, introduced: false };
+        let ip = match peer {
+            SocketAddr::V4(peer) => peer.ip().to_ipv6_mapped(),
+            SocketAddr::V6(peer) => *peer.ip(),
+        };
+        let (counted, out, introduced) = (None, 0, false);
+        let mut session = Self { phase, ip, port: peer.port(), counted, out, introduced };
         match opened {
-            None => debug!(peer = %shown(peer), "accepted"),
+            None => debug!(peer = %session.peer(), "accepted"),
             Some(opened) => {
                 let Opened { admission, mut received } = *opened;
-                session.open(admission, context, hub, now);
-                session.messages(&mut received, hub, now);
+                session.open(id, admission, None, context, hub, now);
+                session.messages(id, &mut received, context, hub, now);
             }
         }
         session
     }
 
-    /// Takes in what the socket brought. Requests for the hub are appended to `hub`.
+    /// Takes in what the socket brought. Requests for the hub are appended to `hub`, as from `id`.
     pub fn receive(
         &mut self,
+        id: SessionId,
         input: &mut [u8],
         context: &Context,
         hub: &mut Vec<Input>,
         now: Instant,
     ) {
         match &mut self.phase {
-            Phase::Open { .. } => self.messages(input, hub, now),
+            Phase::Open { .. } => self.messages(id, input, context, hub, now),
             Phase::Refused { .. } | Phase::Gone => {}
             Phase::ForHttp { bytes } => bytes.extend_from_slice(input),
             // Most heads come in one piece, and need no buffer.
             Phase::Head { bytes, .. } if bytes.is_empty() => {
-                if !self.head(input, context, hub, now) {
+                if !self.head(id, input, context, hub, now) {
                     self.keep_head(input.to_vec());
                 }
             }
@@ -150,7 +162,7 @@ impl Session {
                 // in isn't read again for each.
                 let decides = input.iter().any(u8::is_ascii_control);
                 if !(decides || head.len() >= context.head.bytes)
-                    || !self.head(&mut head, context, hub, now)
+                    || !self.head(id, &mut head, context, hub, now)
                 {
                     self.keep_head(head);
                 }
@@ -176,15 +188,12 @@ impl Session {
                 let slow = Rejection::new(408, "the request's head took too long");
                 self.refuse(&slow, now);
             }
-            Phase::Refused { deadline } if *deadline <= now => {
-                self.greeting.clear();
-                self.phase = Phase::Gone;
-            }
+            Phase::Refused { deadline, .. } if *deadline <= now => self.phase = Phase::Gone,
             Phase::Open { connection, dialect, .. } => {
                 if !reads {
                     // We don't read, so its silence says nothing.
                     connection.touch(now);
-                    dialect.touch(now);
+                    dialect.touch();
                 }
                 if connection.takes_data() {
                     dialect.handle_timeout(connection, context, now);
@@ -211,7 +220,7 @@ impl Session {
     pub fn end(&mut self, ending: Ending, now: Instant) {
         match &mut self.phase {
             Phase::Open { connection, dialect, .. } if connection.takes_data() => {
-                debug!(peer = %self.peer, ?ending, "ending");
+                debug!(peer = %address(self.ip, self.port), ?ending, "ending");
                 dialect.end(ending, connection, now);
             }
             Phase::Head { .. } => self.phase = Phase::Gone,
@@ -221,8 +230,7 @@ impl Session {
 
     /// Ends a connection that has fallen too far behind to be fed, or takes nothing.
     pub fn give_up(&mut self, why: &'static str) {
-        debug!(peer = %self.peer, why, "gone");
-        self.greeting.clear();
+        debug!(peer = %self.peer(), why, "gone");
         self.phase = Phase::Gone;
     }
 
@@ -230,21 +238,18 @@ impl Session {
     /// between frames of the rooms' feeds.
     pub fn output(&self) -> &[u8] {
         match &self.phase {
-            _ if !self.greeting.is_empty() => &self.greeting,
             Phase::Open { connection, .. } => connection.output(),
+            Phase::Refused { answer, .. } => answer,
             _ => &[],
         }
     }
 
     /// The socket took `count` of [`Session::output`]'s bytes.
     pub fn sent(&mut self, count: usize) {
-        if !self.greeting.is_empty() {
-            self.greeting.drain(..count);
-            if self.greeting.is_empty() {
-                self.greeting = Vec::new();
-            }
-        } else if let Phase::Open { connection, .. } = &mut self.phase {
-            connection.sent(count);
+        match &mut self.phase {
+            Phase::Open { connection, .. } => connection.sent(count),
+            Phase::Refused { answer, .. } => drop(answer.drain(..count)),
+            _ => {}
         }
     }
 
@@ -254,11 +259,11 @@ impl Session {
             Phase::Head { .. } => Fate::Stay,
             Phase::ForHttp { .. } => Fate::HandOver,
             Phase::Gone => Fate::Drop,
-            Phase::Refused { .. } if self.greeting.is_empty() => Fate::ShutDown,
+            Phase::Refused { answer, .. } if answer.is_empty() => Fate::ShutDown,
             Phase::Refused { .. } => Fate::Stay,
             Phase::Open { connection, .. } => match connection.status() {
                 Status::Open | Status::Closing => Fate::Stay,
-                Status::ShutDown if self.output().is_empty() => Fate::ShutDown,
+                Status::ShutDown if connection.output().is_empty() => Fate::ShutDown,
                 Status::ShutDown => Fate::Stay,
                 Status::Closed => Fate::Drop,
             },
@@ -268,10 +273,11 @@ impl Session {
     /// When [`Session::handle_timeout`] is due.
     pub fn deadline(&self, context: &Context) -> Option<Instant> {
         match &self.phase {
-            Phase::Head { deadline, .. } | Phase::Refused { deadline } => Some(*deadline),
+            Phase::Head { deadline, .. } | Phase::Refused { deadline, .. } => Some(*deadline),
             Phase::ForHttp { .. } | Phase::Gone => None,
             Phase::Open { connection, dialect, .. } => {
-                let dialect = dialect.deadline(context).filter(|_| connection.takes_data());
+                let dialect =
+                    dialect.deadline(connection, context).filter(|_| connection.takes_data());
                 [connection.timeout(), dialect].into_iter().flatten().min()
             }
         }
@@ -296,16 +302,16 @@ impl Session {
     /// How the rooms' events are written for it; none if it hears no rooms (any more).
     pub fn encoding(&self) -> Option<Encoding> {
         match &self.phase {
-            Phase::Open { connection, dialect, deflates, .. } if connection.takes_data() => {
-                dialect.encoding(*deflates)
+            Phase::Open { connection, dialect } if connection.takes_data() => {
+                dialect.encoding(connection.deflates())
             }
             _ => None,
         }
     }
 
-    /// Who is at the other end.
+    /// Who is at the other end, as [`shown`].
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        address(self.ip, self.port)
     }
 
     /// The bytes of a request that is HTTP's to answer ([`Fate::HandOver`]).
@@ -317,14 +323,19 @@ impl Session {
     }
 
     /// The connection is over, however it ended: the hub is told, once.
-    pub fn depart(&mut self, hub: &mut Vec<Input>) {
-        self.say_goodbye(hub);
+    pub fn depart(&mut self, id: SessionId, context: &Context, hub: &mut Vec<Input>) {
+        self.say_goodbye(id, hub);
+        if let Some(count) = self.counted.take().and_then(|kind| context.metrics.connections(kind))
+        {
+            count.take(1);
+        }
         if let Phase::Open { connection, .. } = &self.phase {
+            let peer = self.peer();
             match connection.close_status() {
                 Some(closed) => {
-                    debug!(peer = %self.peer, cause = ?closed.cause, code = closed.code(), "closed")
+                    debug!(%peer, cause = ?closed.cause, code = closed.code(), "closed")
                 }
-                None => debug!(peer = %self.peer, "gone: the connection was lost"),
+                None => debug!(%peer, "gone: the connection was lost"),
             }
         }
     }
@@ -339,6 +350,7 @@ impl Session {
     /// Whether the head could be read; otherwise more of it has to come.
     fn head(
         &mut self,
+        id: SessionId,
         bytes: &mut [u8],
         context: &Context,
         hub: &mut Vec<Input>,
@@ -359,44 +371,61 @@ impl Session {
         match context.door.decide(&request) {
             Err(rejection) => self.refuse(&rejection, now),
             Ok(admission) => {
-                self.greeting =
+                let answer =
                     admission.opening.accept(admission.subprotocol, admission.deflate.as_ref());
-                self.open(admission, context, hub, now);
+                self.open(id, admission, Some(&answer), context, hub, now);
                 // What was glued to the request is served.
-                self.messages(&mut bytes[consumed..], hub, now);
+                self.messages(id, &mut bytes[consumed..], context, hub, now);
             }
         }
         true
     }
 
+    /// The opening handshake is done, with this answer if it isn't written yet.
     fn open(
         &mut self,
+        id: SessionId,
         admission: Admission,
+        answer: Option<&[u8]>,
         context: &Context,
         hub: &mut Vec<Input>,
         now: Instant,
     ) {
-        let Admission { deflate, dialect, lang, .. } = admission;
-        debug!(peer = %shown(self.peer), ?dialect, "handshake done");
-        let (deflates, counted) = (deflate.is_some(), context.metrics.connection(dialect));
+        let Admission { deflate, dialect: kind, lang, .. } = admission;
+        debug!(peer = %self.peer(), dialect = ?kind, "handshake done");
         // Spreads the pings of connections that were opened together.
         let mut jitter = DefaultHasher::new();
-        (self.peer, self.id).hash(&mut jitter);
+        (self.ip, self.port, id).hash(&mut jitter);
         let jitter = jitter.finish() as u32;
-        let connection = Connection::server(context.websocket.clone(), deflate, now, jitter);
-        let dialect = Dialect::begin(dialect, lang, context, now);
-        if let Some((who, request)) = dialect.greet(self.peer) {
+        let mut connection = Connection::server(context.websocket.clone(), deflate, now, jitter);
+        if let Some(answer) = answer {
+            connection.begin_with(answer);
+        }
+        let dialect = Dialect::begin(kind, lang, context, now);
+        if let Some((who, request)) = dialect.greet(self.peer()) {
             self.introduced = true;
             self.out += 1;
-            hub.push(Input::Hello { session: self.id, who });
-            hub.push(Input::Request { session: self.id, id: 0, request });
+            hub.push(Input::Hello { session: id, who });
+            hub.push(Input::Request { session: id, id: 0, request });
         }
-        self.phase = Phase::Open { connection, dialect, deflates, _counted: counted };
+        if let Some(count) = context.metrics.connections(kind) {
+            count.add(1);
+            self.counted = Some(kind);
+        }
+        self.phase = Phase::Open { connection, dialect };
     }
 
-    fn messages(&mut self, input: &mut [u8], hub: &mut Vec<Input>, now: Instant) {
-        let Phase::Open { connection, dialect, .. } = &mut self.phase else { return };
-        dialect.touch(now);
+    fn messages(
+        &mut self,
+        session: SessionId,
+        input: &mut [u8],
+        context: &Context,
+        hub: &mut Vec<Input>,
+        now: Instant,
+    ) {
+        let Phase::Open { connection, dialect } = &mut self.phase else { return };
+        let peer = address(self.ip, self.port);
+        dialect.touch();
         // What comes after our own Close is for nobody.
         let mut hears = connection.takes_data();
         let mut received = connection.receive(input, now);
@@ -404,25 +433,25 @@ impl Session {
             match &event {
                 Event::Close { code, reason } => {
                     // The reason is the peer's own words, which are no business of a log's.
-                    debug!(peer = %self.peer, ?code, length = reason.len(), "close");
+                    debug!(%peer, ?code, length = reason.len(), "close");
                 }
                 Event::Violation(violation) => {
-                    debug!(peer = %self.peer, %violation, "error");
+                    debug!(%peer, %violation, "error");
                 }
                 Event::Ping(payload) => {
-                    debug!(peer = %self.peer, opcode = 9, length = payload.len(), "ping");
+                    debug!(%peer, opcode = 9, length = payload.len(), "ping");
                 }
                 Event::Pong(_) => {}
                 Event::Text(_) | Event::Binary(_) if !hears => {}
-                Event::Text(_) | Event::Binary(_) => match dialect.hear(&event, self.peer) {
+                Event::Text(_) | Event::Binary(_) => match dialect.hear(&event, peer, context) {
                     Said::Nothing => {}
                     Said::Hello(who) => {
                         self.introduced = true;
-                        hub.push(Input::Hello { session: self.id, who });
+                        hub.push(Input::Hello { session, who });
                     }
                     Said::Ask(id, request) => {
                         self.out += 1;
-                        hub.push(Input::Request { session: self.id, id, request });
+                        hub.push(Input::Request { session, id, request });
                     }
                     Said::End(code, why) => {
                         v1::bye(code, &why, None, received.connection(), now);
@@ -445,14 +474,14 @@ impl Session {
         }
         // Who is closing isn't here any more, however long its socket takes to end.
         if self.is_closing() {
-            self.say_goodbye(hub);
+            self.say_goodbye(session, hub);
         }
     }
 
     /// Tells the hub that it is gone, if it isn't told yet.
-    fn say_goodbye(&mut self, hub: &mut Vec<Input>) {
+    fn say_goodbye(&mut self, session: SessionId, hub: &mut Vec<Input>) {
         if std::mem::take(&mut self.introduced) {
-            hub.push(Input::Gone { session: self.id });
+            hub.push(Input::Gone { session });
         }
     }
 
@@ -462,14 +491,18 @@ impl Session {
 
     fn refuse(&mut self, rejection: &Rejection, now: Instant) {
         debug!(
-            peer = %shown(self.peer),
+            peer = %self.peer(),
             status = rejection.status,
             why = ?rejection.body,
             "handshake refused"
         );
-        self.greeting = rejection.to_bytes();
-        self.phase = Phase::Refused { deadline: now + REFUSED_MAX };
+        let answer = rejection.to_bytes();
+        self.phase = Phase::Refused { answer, deadline: now + REFUSED_MAX };
     }
+}
+
+fn address(ip: Ipv6Addr, port: u16) -> SocketAddr {
+    shown((ip, port).into())
 }
 
 #[cfg(test)]

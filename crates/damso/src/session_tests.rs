@@ -11,6 +11,8 @@ const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websock
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
+const ID: SessionId = SessionId { shard: 0, slot: 7, generation: 1 };
+
 /// A session with a clock of its own.
 struct Scene {
     context: Context,
@@ -24,9 +26,9 @@ impl Scene {
         let limits = Limits::default();
         let context = Context::new(door, websocket_config(&limits), limits);
         let now = Instant::now();
-        let (id, mut hub) = (SessionId { shard: 0, slot: 7, generation: 1 }, Vec::new());
+        let mut hub = Vec::new();
         let peer = "127.0.0.1:5000".parse().unwrap();
-        let session = Session::begin(id, peer, None, &context, &mut hub, now);
+        let session = Session::begin(ID, peer, None, &context, &mut hub, now);
         Self { context, session, hub, now }
     }
 
@@ -36,7 +38,7 @@ impl Scene {
 
     fn receive(&mut self, bytes: impl AsRef<[u8]>) {
         let mut bytes = bytes.as_ref().to_vec();
-        self.session.receive(&mut bytes, &self.context, &mut self.hub, self.now);
+        self.session.receive(ID, &mut bytes, &self.context, &mut self.hub, self.now);
     }
 
     /// Everything it writes now.
@@ -197,8 +199,8 @@ fn a_peer_that_is_silent_is_pinged_and_then_gone() {
     assert_eq!(scene.output()[0], 0x89, "a ping");
     scene.wait(36);
     assert_eq!(scene.session.fate(), Fate::Drop);
-    scene.session.depart(&mut scene.hub);
-    scene.session.depart(&mut scene.hub);
+    scene.session.depart(ID, &scene.context, &mut scene.hub);
+    scene.session.depart(ID, &scene.context, &mut scene.hub);
     let gone = scene.hub.iter().filter(|input| matches!(input, Input::Gone { .. })).count();
     assert_eq!(gone, 1, "the hub is told once");
 }

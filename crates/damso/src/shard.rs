@@ -6,6 +6,7 @@
 //! [`Shard::take`]), then calls [`Shard::settle`] once, which writes, and then does what
 //! [`Shard::take_fates`] says. [`Shard::take_hub`] is for the hub.
 
+mod deadlines;
 mod piggyback;
 
 use crate::dialect::Reply;
@@ -16,9 +17,8 @@ use crate::session::{Context, Fate, Opened, Session};
 use crate::tls::Stream;
 use damso_chat::hub::{self, Answer, Ending, Input, SessionId};
 use damso_protocol::RoomId;
+use deadlines::Deadlines;
 use piggyback::Piggyback;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -105,7 +105,7 @@ pub struct Shard {
     live: usize,
     feeds: Feeds,
     hub: Vec<Input>,
-    deadlines: BinaryHeap<Reverse<(Instant, u32)>>,
+    deadlines: Deadlines,
     /// Slots to look at when the iteration settles.
     touched: Vec<u32>,
     fates: Vec<(u32, Fate)>,
@@ -117,18 +117,41 @@ pub struct Shard {
 #[derive(Default)]
 struct Entry {
     session: Option<Session>,
+    slow: Option<Box<Slow>>,
     generation: u32,
     touched: bool,
+    /// What the engine was told last.
+    told: Option<Fate>,
+}
+
+// See the session's own.
+const _: () = assert!(size_of::<Entry>() <= 112);
+
+/// What a slot has whose socket doesn't take everything at once.
+#[derive(Default)]
+struct Slow {
     /// Its socket took less than it was given, and nothing since this.
     blocked_since: Option<Instant>,
     /// Its socket has said that there is room again.
     writable: bool,
     /// The rest of a feed's frame that has to go out although the session left the feeds.
     rest: Option<Rest>,
-    /// What the engine was told last.
-    told: Option<Fate>,
-    /// The earliest of this slot's times in the heap.
-    armed: Option<Instant>,
+}
+
+impl Entry {
+    fn blocked_since(&self) -> Option<Instant> {
+        self.slow.as_ref()?.blocked_since
+    }
+
+    fn block(&mut self, now: Instant) -> &mut Slow {
+        let slow = self.slow.get_or_insert_default();
+        slow.blocked_since = Some(now);
+        slow
+    }
+
+    fn keep_rest(&mut self, rest: Rest) {
+        self.slow.get_or_insert_default().rest = Some(rest);
+    }
 }
 
 impl Shard {
@@ -145,7 +168,7 @@ impl Shard {
             live: 0,
             feeds,
             hub: Vec::new(),
-            deadlines: BinaryHeap::new(),
+            deadlines: Deadlines::default(),
             touched: Vec::new(),
             fates: Vec::new(),
             stopping: false,
@@ -172,8 +195,7 @@ impl Shard {
             // There are fewer sockets in a process than a u32 can count.
             (self.entries.len() - 1) as u32
         });
-        let generation = self.entries[slot as usize].generation;
-        let id = SessionId { shard: self.index, slot, generation };
+        let id = self.id(slot);
         let session = Session::begin(id, peer, opened, &self.context, &mut self.hub, now);
         self.entries[slot as usize].session = Some(session);
         self.live += 1;
@@ -183,8 +205,9 @@ impl Shard {
 
     /// What a slot's socket brought.
     pub fn receive(&mut self, slot: u32, bytes: &mut [u8], now: Instant) {
+        let id = self.id(slot);
         if let Some(session) = session(&mut self.entries, slot) {
-            session.receive(bytes, &self.context, &mut self.hub, now);
+            session.receive(id, bytes, &self.context, &mut self.hub, now);
             self.touch(slot);
         }
     }
@@ -201,9 +224,9 @@ impl Shard {
     /// it is slow, but not blocked.
     pub fn moving(&mut self, slot: u32, now: Instant) {
         if let Some(entry) = self.entries.get_mut(slot as usize)
-            && entry.blocked_since.is_some()
+            && entry.blocked_since().is_some()
         {
-            entry.blocked_since = Some(now);
+            entry.block(now);
         }
     }
 
@@ -218,8 +241,10 @@ impl Shard {
     /// A slot's socket has room again.
     pub fn writable(&mut self, slot: u32) {
         let Some(entry) = self.entries.get_mut(slot as usize) else { return };
-        if entry.blocked_since.is_some() {
-            entry.writable = true;
+        if let Some(slow) = &mut entry.slow
+            && slow.blocked_since.is_some()
+        {
+            slow.writable = true;
             self.touch(slot);
         }
     }
@@ -277,7 +302,8 @@ impl Shard {
                         Start { next, head, hold },
                         outlet,
                     );
-                    if opened.is_some() || self.entries[id.slot as usize].blocked_since.is_some() {
+                    if opened.is_some() || self.entries[id.slot as usize].blocked_since().is_some()
+                    {
                         // What the session has to say itself goes first.
                         self.feeds.block(id.slot);
                     }
@@ -293,7 +319,7 @@ impl Shard {
             ToShard::Answer(id, asked, answer) => {
                 let context = self.context.clone();
                 let slow = self.entries.get(id.slot as usize);
-                let slow = slow.is_some_and(|entry| entry.blocked_since.is_some());
+                let slow = slow.is_some_and(|entry| entry.blocked_since().is_some());
                 if let Some(session) = self.of(id)
                     && !(slow && answer.is_ephemeral())
                 {
@@ -318,7 +344,7 @@ impl Shard {
                     // The hub counts it among nobody's listeners any more: what is said from here
                     // on may not come here at all, so no feed may be kept for it.
                     if let Some(rest) = self.feeds.remove(id.slot) {
-                        self.entries[id.slot as usize].rest = Some(rest);
+                        self.entries[id.slot as usize].keep_rest(rest);
                     }
                     self.touch(id.slot);
                 }
@@ -366,17 +392,11 @@ impl Shard {
     /// Does what time brings.
     pub fn handle_timeouts(&mut self, now: Instant) {
         let blocked_max = self.context.blocked_max;
-        while let Some(&Reverse((due, slot))) = self.deadlines.peek()
-            && due <= now
-        {
-            self.deadlines.pop();
+        while let Some(slot) = self.deadlines.pop(now) {
             let entry = &mut self.entries[slot as usize];
-            if entry.armed != Some(due) {
-                continue;
-            }
-            entry.armed = None;
+            let blocked_since = entry.blocked_since();
             let Some(session) = &mut entry.session else { continue };
-            if entry.blocked_since.is_some_and(|since| since + blocked_max <= now) {
+            if blocked_since.is_some_and(|since| since + blocked_max <= now) {
                 session.give_up("takes nothing");
             } else if session.deadline(&self.context).is_some_and(|deadline| deadline <= now) {
                 session.handle_timeout(&self.context, now);
@@ -387,17 +407,7 @@ impl Shard {
 
     /// When [`Shard::handle_timeouts`] or [`Shard::settle`] is due.
     pub fn next_deadline(&mut self) -> Option<Instant> {
-        [self.next_timeout(), self.feeds.due()].into_iter().flatten().min()
-    }
-
-    fn next_timeout(&mut self) -> Option<Instant> {
-        while let Some(&Reverse((due, slot))) = self.deadlines.peek() {
-            if self.entries[slot as usize].armed == Some(due) {
-                return Some(due);
-            }
-            self.deadlines.pop();
-        }
-        None
+        [self.deadlines.next(), self.feeds.due()].into_iter().flatten().min()
     }
 
     /// Writes everything that can be written now.
@@ -414,7 +424,7 @@ impl Shard {
         for slot in touched.drain(..) {
             self.entries[slot as usize].touched = false;
             self.write(slot, outlet, now);
-            self.judge(slot);
+            self.judge(slot, now);
         }
         self.touched = touched;
         self.feeds.show(&self.figures);
@@ -432,20 +442,28 @@ impl Shard {
 
     /// Frees a slot. The session comes back, for what it may hold.
     pub fn release(&mut self, slot: u32) -> Option<Session> {
+        let id = self.id(slot);
         let entry = self.entries.get_mut(slot as usize)?;
         let mut session = entry.session.take()?;
         let generation = entry.generation.wrapping_add(1);
         *entry = Entry { generation, touched: entry.touched, ..Entry::default() };
+        self.deadlines.disarm(slot);
         self.feeds.remove(slot);
         self.free.push(slot);
         self.live -= 1;
-        session.depart(&mut self.hub);
+        session.depart(id, &self.context, &mut self.hub);
         Some(session)
     }
 
     /// What is for the hub.
     pub fn take_hub(&mut self) -> Vec<Input> {
         std::mem::take(&mut self.hub)
+    }
+
+    /// What the slot's session is called.
+    fn id(&self, slot: u32) -> SessionId {
+        let generation = self.entries.get(slot as usize).map_or(0, |entry| entry.generation);
+        SessionId { shard: self.index, slot, generation }
     }
 
     fn of(&mut self, id: SessionId) -> Option<&mut Session> {
@@ -462,9 +480,7 @@ impl Shard {
 
     fn note_blocked(&mut self, blocked: Vec<u32>, now: Instant) {
         for slot in blocked {
-            let entry = &mut self.entries[slot as usize];
-            entry.blocked_since = Some(now);
-            entry.writable = false;
+            self.entries[slot as usize].block(now).writable = false;
             self.touch(slot);
         }
     }
@@ -479,17 +495,19 @@ impl Shard {
         if session.encoding().is_none()
             && let Some(rest) = self.feeds.remove(slot)
         {
-            entry.rest = Some(rest);
-        }
-        if entry.blocked_since.is_some() && !std::mem::take(&mut entry.writable) {
-            return;
+            entry.slow.get_or_insert_default().rest = Some(rest);
         }
         let mut outlet = Counted { outlet, taken: 0 };
         let mut full = false;
-        if let Some(rest) = &mut entry.rest {
-            full = !rest.send(slot, &mut outlet);
-            if !full {
-                entry.rest = None;
+        if let Some(slow) = &mut entry.slow {
+            if slow.blocked_since.is_some() && !std::mem::take(&mut slow.writable) {
+                return;
+            }
+            if let Some(rest) = &mut slow.rest {
+                full = !rest.send(slot, &mut outlet);
+                if !full {
+                    slow.rest = None;
+                }
             }
         }
         full = full || !self.feeds.finish_frame(slot, &mut outlet);
@@ -509,19 +527,20 @@ impl Shard {
             }
         }
         if !full {
-            entry.blocked_since = None;
-        } else if outlet.taken > 0 || entry.blocked_since.is_none() {
-            entry.blocked_since = Some(now);
+            // The rest is gone with that.
+            entry.slow = None;
+        } else if outlet.taken > 0 || entry.blocked_since().is_none() {
+            entry.block(now);
         }
     }
 
     /// Tells the engine a new fate, and arms the slot's next deadline.
-    fn judge(&mut self, slot: u32) {
+    fn judge(&mut self, slot: u32, now: Instant) {
         let blocked_max = self.context.blocked_max;
         let entry = &mut self.entries[slot as usize];
         let Some(session) = &entry.session else { return };
         let mut fate = session.fate();
-        if fate == Fate::ShutDown && entry.rest.is_some() {
+        if fate == Fate::ShutDown && entry.slow.as_ref().is_some_and(|slow| slow.rest.is_some()) {
             fate = Fate::Stay;
         }
         if entry.told != Some(fate) {
@@ -530,13 +549,10 @@ impl Shard {
                 self.fates.push((slot, fate));
             }
         }
-        let blocked = entry.blocked_since.map(|since| since + blocked_max);
+        let blocked = entry.blocked_since().map(|since| since + blocked_max);
         let due = [session.deadline(&self.context), blocked].into_iter().flatten().min();
-        if let Some(due) = due
-            && entry.armed.is_none_or(|armed| due < armed)
-        {
-            entry.armed = Some(due);
-            self.deadlines.push(Reverse((due, slot)));
+        if let Some(due) = due {
+            self.deadlines.arm(slot, due, now);
         }
     }
 }

@@ -42,8 +42,9 @@ impl Timer {
     pub(crate) fn due(self, since: Instant, timing: &Timing, jitter: u16) -> Option<Instant> {
         match self {
             Timer::Ping => {
-                let nanos = ((timing.ping_after / 4).as_nanos() * u128::from(jitter)) >> 16;
-                let shorter = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+                // A quarter, times the jitter as a part of its range.
+                let nanos = u64::try_from(timing.ping_after.as_nanos()).unwrap_or(u64::MAX);
+                let shorter = Duration::from_nanos((nanos >> 18) * u64::from(jitter));
                 let ping = since.checked_add(timing.ping_after.saturating_sub(shorter));
                 let silent = Timer::Silent.due(since, timing, jitter);
                 match (ping, silent) {

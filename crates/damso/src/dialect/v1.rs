@@ -3,7 +3,6 @@
 
 use super::{Reply, Said, shown, wire};
 use crate::lang::Lang;
-use crate::metrics::Metrics;
 use crate::session::Context;
 use damso_chat::hub::{Answer, Ending, Opened, Part, Request, Who};
 use damso_chat::{Command, KeyHash, Op, Refusal};
@@ -17,13 +16,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// So many frames that can't be read end a connection.
-const UNREADABLE_MAX: u32 = 3;
+const UNREADABLE_MAX: u8 = 3;
 /// How long somebody may look for a name that is free.
 const NAME_MAX: Duration = Duration::from_secs(60);
 /// The longest key, in bytes.
@@ -38,23 +36,32 @@ const RETURN_MS: u64 = 3_000;
 pub struct Talk {
     lang: Lang,
     stage: Stage,
-    unreadable: u32,
-    /// When the peer was last heard, or what it sends last read.
-    heard: Instant,
+    unreadable: u8,
+    /// The peer was pinged since it was heard last.
     pinged: bool,
-    /// Rooms that its user isn't in any more: a page of theirs may be on its way nevertheless.
-    departed: HashSet<RoomId>,
-    metrics: Arc<Metrics>,
+    /// What few have: most are welcomed soon, and then stay where they are.
+    extra: Option<Box<Extra>>,
 }
 
-#[derive(Debug)]
+// It stands in each connection.
+const _: () = assert!(size_of::<Talk>() <= 16);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
     /// Hasn't said who it is.
-    Stranger { deadline: Instant },
+    Stranger,
     /// Its hello is with the hub.
-    Waiting { deadline: Instant },
+    Waiting,
     /// Has been welcomed.
     Welcome,
+}
+
+#[derive(Default, Debug)]
+struct Extra {
+    /// Until when it has to be welcome.
+    deadline: Option<Instant>,
+    /// Rooms that its user isn't in any more: a page of theirs may be on its way nevertheless.
+    departed: BTreeSet<RoomId>,
 }
 
 /// Why a frame came to nothing: what to call the error, and what to say.
@@ -80,24 +87,22 @@ fn peer_id(id: u64) -> Option<u64> {
 impl Talk {
     /// A connection that was opened just now.
     pub fn new(lang: Lang, context: &Context, now: Instant) -> Self {
-        let deadline = now + context.head_max;
-        let stage = Stage::Stranger { deadline };
-        let (departed, metrics) = (HashSet::new(), context.metrics.clone());
-        Self { lang, stage, unreadable: 0, heard: now, pinged: false, departed, metrics }
+        let deadline = Some(now + context.head_max);
+        let extra = Some(Box::new(Extra { deadline, ..Extra::default() }));
+        Self { lang, stage: Stage::Stranger, unreadable: 0, pinged: false, extra }
     }
 
     /// The peer was heard.
-    pub fn touch(&mut self, now: Instant) {
-        self.heard = now;
+    pub fn touch(&mut self) {
         self.pinged = false;
     }
 
     /// What a text frame means.
-    pub fn hear(&mut self, text: &str, peer: SocketAddr) -> Said {
-        match self.read(text, peer) {
+    pub fn hear(&mut self, text: &str, peer: SocketAddr, context: &Context) -> Said {
+        match self.read(text, peer, context) {
             Ok(said) => said,
             Err(Bad(id, code, msg)) => {
-                self.metrics.error(code);
+                context.metrics.error(code);
                 if code == ErrorCode::BadJson {
                     self.unreadable += 1;
                     if self.unreadable >= UNREADABLE_MAX {
@@ -110,8 +115,8 @@ impl Talk {
     }
 
     /// A binary frame: nothing of this dialect is one.
-    pub fn hear_binary(&mut self) -> Said {
-        self.metrics.error(ErrorCode::BadJson);
+    pub fn hear_binary(&mut self, context: &Context) -> Said {
+        context.metrics.error(ErrorCode::BadJson);
         self.unreadable += 1;
         let msg = self.lang.bad_json("a binary frame");
         if self.unreadable >= UNREADABLE_MAX {
@@ -123,7 +128,7 @@ impl Talk {
     /// A `send` as clients write it, read at once: that is most of what is heard. None for anything
     /// else, or if there is anything to say about it.
     fn read_send(&self, text: &str) -> Option<Said> {
-        if !matches!(self.stage, Stage::Welcome) || !text.starts_with(r#"{"t":"send","#) {
+        if self.stage != Stage::Welcome || !text.starts_with(r#"{"t":"send","#) {
             return None;
         }
         let client::Send { id, room, nonce, text, reply } = serde_json::from_str(text).ok()?;
@@ -134,7 +139,7 @@ impl Talk {
         Some(Said::Ask(hub_id(Some(id)), Request::Say { room, nonce: Some(nonce), text, reply }))
     }
 
-    fn read(&mut self, text: &str, peer: SocketAddr) -> Result<Said, Bad> {
+    fn read(&mut self, text: &str, peer: SocketAddr, context: &Context) -> Result<Said, Bad> {
         if let Some(said) = self.read_send(text) {
             return Ok(said);
         }
@@ -148,11 +153,11 @@ impl Talk {
             return Err(Bad(Some(id), ErrorCode::BadField, self.lang.bad_field("id")));
         }
         let id = head.id;
-        match (&*head.t, &self.stage) {
-            ("hello", Stage::Stranger { .. }) => {
+        match (&*head.t, self.stage) {
+            ("hello", Stage::Stranger) => {
                 let said = self.fields(text, id).and_then(|hello| self.hello(id, hello, peer));
                 return Ok(said.unwrap_or_else(|Bad(id, code, why)| {
-                    self.metrics.error(code);
+                    context.metrics.error(code);
                     // Only who asks for a name that is taken may ask again.
                     let close = match code {
                         ErrorCode::Unauthorized => close::SIGN_IN,
@@ -164,7 +169,7 @@ impl Talk {
             // It says that the connection lives, which is known by now.
             ("pong", _) => return Ok(Said::Nothing),
             (_, Stage::Welcome) => {}
-            (_, Stage::Stranger { .. } | Stage::Waiting { .. }) => {
+            (_, Stage::Stranger | Stage::Waiting) => {
                 let why = self.lang.refusal(&Refusal::Unauthorized);
                 return Err(Bad(id, ErrorCode::Unauthorized, why));
             }
@@ -257,9 +262,7 @@ impl Talk {
         if let Some(lang) = hello.lang.as_deref().and_then(Lang::from_tag) {
             self.lang = lang;
         }
-        if let Stage::Stranger { deadline } = self.stage {
-            self.stage = Stage::Waiting { deadline };
-        }
+        self.stage = Stage::Waiting;
         Ok(Said::Hello(Who::Key {
             id: hub_id(id),
             key,
@@ -287,25 +290,30 @@ impl Talk {
         self.note_rooms(reply);
         let gone = |page: &Page| {
             let first = page.messages.first();
-            first.is_some_and(|first| self.departed.contains(&first.message.room))
+            let extra = self.extra.as_ref();
+            first
+                .zip(extra)
+                .is_some_and(|(first, extra)| extra.departed.contains(&first.message.room))
         };
         let message = match reply {
             // It was asked for when its asker might see it.
             Reply::Opened(Opened { id, .. }, Some(page)) | Reply::Page(id, page, _)
                 if gone(page) =>
             {
-                ServerMessage::Failure(self.refusal(*id, &Refusal::NotFound))
+                ServerMessage::Failure(self.refusal(*id, &Refusal::NotFound, context))
             }
             Reply::Answer(id, Answer::Refused(refusal)) => {
-                if let Stage::Waiting { .. } = self.stage {
+                if self.stage == Stage::Waiting {
                     // Who looks for a name that is free may take its time.
-                    let deadline = self.heard + NAME_MAX;
-                    self.stage = Stage::Stranger { deadline };
+                    let deadline = connection.heard() + NAME_MAX;
+                    self.extra.get_or_insert_default().deadline = Some(deadline);
+                    self.stage = Stage::Stranger;
                 }
-                ServerMessage::Failure(self.refusal(*id, refusal))
+                ServerMessage::Failure(self.refusal(*id, refusal, context))
             }
             Reply::Answer(_, Answer::Welcome(welcome)) => {
                 self.stage = Stage::Welcome;
+                self.extra = None;
                 wire::welcome(welcome, &context.limits)
             }
             Reply::Answer(id, answer) => match wire::reply(*id, answer) {
@@ -335,16 +343,18 @@ impl Talk {
     fn note_rooms(&mut self, reply: &Reply<'_>) {
         match reply {
             Reply::Answer(_, Answer::Departed { room, .. }) => {
-                self.departed.insert(room.clone());
+                self.extra.get_or_insert_default().departed.insert(room.clone());
             }
             Reply::Answer(_, Answer::Entered(entry)) => {
-                self.departed.remove(&entry.id);
+                if let Some(extra) = &mut self.extra {
+                    extra.departed.remove(&entry.id);
+                }
             }
             _ => {}
         }
     }
 
-    fn refusal(&self, id: u64, refusal: &Refusal) -> Failure {
+    fn refusal(&self, id: u64, refusal: &Refusal, context: &Context) -> Failure {
         let retry = match refusal {
             Refusal::RateLimited { retry } => Some(*retry),
             Refusal::Unavailable => Some(1_000),
@@ -354,7 +364,7 @@ impl Talk {
             Refusal::NameTaken { suggest } => Some(suggest.as_str().into()),
             _ => None,
         };
-        self.metrics.error(refusal.code());
+        context.metrics.error(refusal.code());
         let msg = self.lang.refusal(refusal).into();
         Failure { id: peer_id(id), code: refusal.code(), msg, retry, suggest }
     }
@@ -373,25 +383,24 @@ impl Talk {
     }
 
     /// When [`Talk::handle_timeout`] is due.
-    pub fn deadline(&self, context: &Context) -> Instant {
+    pub fn deadline(&self, connection: &Connection, context: &Context) -> Instant {
         let timing = &context.websocket.timing;
         let silence = if self.pinged { timing.silent_max } else { timing.ping_after };
-        let silent = self.heard + silence;
-        match self.stage {
-            Stage::Stranger { deadline } | Stage::Waiting { deadline } => deadline.min(silent),
-            Stage::Welcome => silent,
-        }
+        let silent = connection.heard() + silence;
+        self.welcome_by().map_or(silent, |deadline| deadline.min(silent))
+    }
+
+    fn welcome_by(&self) -> Option<Instant> {
+        self.extra.as_ref()?.deadline
     }
 
     /// Does what time brings: a ping, or the end of somebody who says nothing.
     pub fn handle_timeout(&mut self, connection: &mut Connection, context: &Context, now: Instant) {
-        if self.deadline(context) > now {
+        if self.deadline(connection, context) > now {
             return;
         }
-        let timing = &context.websocket.timing;
-        let is_stranger = matches!(self.stage,
-            Stage::Stranger { deadline } | Stage::Waiting { deadline } if deadline <= now);
-        if is_stranger || self.heard + timing.silent_max <= now {
+        let is_stranger = self.welcome_by().is_some_and(|deadline| deadline <= now);
+        if is_stranger || connection.heard() + context.websocket.timing.silent_max <= now {
             bye(close::SILENT, self.lang.silent(is_stranger), None, connection, now);
             return;
         }

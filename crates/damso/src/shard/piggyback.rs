@@ -27,7 +27,7 @@ impl<O: Outlet> Piggyback<'_, O> {
             return Some(0);
         }
         let entry = self.entries.get_mut(slot as usize)?;
-        if !entry.touched || entry.blocked_since.is_some() || entry.rest.is_some() {
+        if !entry.touched || entry.slow.is_some() {
             return None;
         }
         // Who is closing has a Close frame in there, and other rooms' batches may still follow.
