@@ -218,7 +218,7 @@ impl Hub {
     fn count_guest(&mut self, address: IpAddr) -> Result<(), u64> {
         let limit = self.guests_limit(address);
         let here = self.guests.entry(address).or_default();
-        if limit != 0 && *here >= limit {
+        if limit != 0 && u64::from(*here) >= limit {
             return Err(limit);
         }
         *here += 1;

@@ -101,7 +101,7 @@ pub struct Hub {
     /// Sessions of operators, who hear who comes and goes.
     operators: Vec<SessionId>,
     /// How many guests there are from an address.
-    guests: HashMap<IpAddr, u64>,
+    guests: HashMap<IpAddr, u32>,
     /// How fast new guests may register from an address.
     registrations: HashMap<IpAddr, Bucket>,
     guests_ever: u64,
