@@ -14,6 +14,7 @@ pub use users::User;
 use crate::command::{Author, KeyHash, Setting, Target};
 use crate::event::{Event, Member, Mention, Message, RoomEvent, What};
 use by_room::ByRoom;
+use damso_protocol::id::Map;
 use damso_protocol::{RoomId, UserId, name};
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -35,15 +36,15 @@ pub struct Read {
 /// the same events holds the same state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct State {
-    rooms: HashMap<RoomId, Room>,
+    rooms: Map<RoomId, Room>,
     /// Rooms that anybody may find, by folded name.
     room_names: HashMap<String, RoomId>,
     users: Users,
     /// The rooms a user is in, the lobby aside.
-    rooms_of: HashMap<UserId, BTreeSet<RoomId>>,
-    reads: HashMap<UserId, ByRoom<Read>>,
+    rooms_of: Map<UserId, BTreeSet<RoomId>>,
+    reads: Map<UserId, ByRoom<Read>>,
     /// Messages that call a user and that it hasn't read.
-    mentions: HashMap<UserId, ByRoom<Vec<u64>>>,
+    mentions: Map<UserId, ByRoom<Vec<u64>>>,
     bans: HashMap<IpAddr, Option<u64>>,
     mutes: HashMap<Target, Option<u64>>,
     hooks: Hooks,
@@ -59,12 +60,12 @@ impl State {
     /// The state before anything happened: the lobby is there, and empty.
     pub fn new() -> Self {
         let mut state = Self {
-            rooms: HashMap::new(),
+            rooms: Map::default(),
             room_names: HashMap::new(),
             users: Users::default(),
-            rooms_of: HashMap::new(),
-            reads: HashMap::new(),
-            mentions: HashMap::new(),
+            rooms_of: Map::default(),
+            reads: Map::default(),
+            mentions: Map::default(),
             bans: HashMap::new(),
             mutes: HashMap::new(),
             hooks: Hooks::default(),

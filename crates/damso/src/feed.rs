@@ -20,11 +20,12 @@ pub use published::{Batch, Encoding, Published};
 use crate::metrics::ShardFigures;
 use damso_chat::Event;
 use damso_protocol::RoomId;
+use damso_protocol::id::Map;
 use damso_websocket::frame;
 use published::{ENCODINGS, Encoder, weight};
 use reader::{Cursor, Place, Readers};
 use ring::{Feed, deleted, locate};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -110,7 +111,7 @@ pub struct Start {
 /// All feeds of one shard, and who reads them.
 pub struct Feeds {
     feeds: Vec<Option<Feed>>,
-    by_room: HashMap<RoomId, u32>,
+    by_room: Map<RoomId, u32>,
     readers: Readers,
     /// Feeds with events that aren't flushed yet.
     dirty: Vec<u32>,
@@ -134,7 +135,7 @@ impl Feeds {
     pub fn new(ring_bytes_max: usize) -> Self {
         Self {
             feeds: Vec::new(),
-            by_room: HashMap::new(),
+            by_room: Map::default(),
             readers: Readers::default(),
             dirty: Vec::new(),
             blocked: Vec::new(),
@@ -539,17 +540,29 @@ impl Feeds {
         }
     }
 
-    /// Drops what is oldest in the largest rings until all together are small enough. An event
-    /// that isn't flushed yet stays.
+    /// Drops what is oldest in the largest rings once all together are too large. An event that
+    /// isn't flushed yet stays.
     fn trim(&mut self) {
-        while self.ring_bytes > self.ring_bytes_max {
-            let flushed = self.feeds.iter_mut().flatten().filter(|feed| feed.can_trim());
-            let Some(largest) = flushed.max_by_key(|feed| feed.ring_bytes) else { return };
-            let goal = largest.ring_bytes.saturating_sub(self.ring_bytes - self.ring_bytes_max);
-            let before = largest.ring_bytes;
-            // Some more at once, so that not every flush has to look for the largest.
-            largest.trim(goal - goal / 16);
-            self.ring_bytes -= before - largest.ring_bytes;
+        if self.ring_bytes <= self.ring_bytes_max {
+            return;
+        }
+        // Some more at once, so that few flushes have to look for the largest ones.
+        let goal = self.ring_bytes_max - self.ring_bytes_max / 64;
+        let rings = self.feeds.iter().enumerate().filter_map(|(index, feed)| {
+            let feed = feed.as_ref().filter(|feed| feed.can_trim())?;
+            Some((feed.ring_bytes, index))
+        });
+        let mut largest: BinaryHeap<(usize, usize)> = rings.collect();
+        while self.ring_bytes > goal
+            && let Some((before, index)) = largest.pop()
+        {
+            let Some(feed) = &mut self.feeds[index] else { continue };
+            // Of one no more than a part, since another may be the largest then.
+            feed.trim(before - (before / 16).min(self.ring_bytes - goal));
+            self.ring_bytes -= before - feed.ring_bytes;
+            if feed.can_trim() {
+                largest.push((feed.ring_bytes, index));
+            }
         }
     }
 }

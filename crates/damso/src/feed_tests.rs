@@ -1,6 +1,7 @@
 use super::*;
 use damso_chat::{Message, Op};
 use damso_protocol::{UserId, plain};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Sockets that take what they are told to take.

@@ -164,7 +164,7 @@ pub fn run(
     let mut knocks: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     let mut batches: Vec<Vec<ToShard>> = shards.iter().map(|_| Vec::new()).collect();
     let mut jobs = Vec::new();
-    let (mut stop, mut in_log, mut forgettings) = (false, 0, 0);
+    let (mut stop, mut in_log) = (false, 0);
     loop {
         let first = match hub.timeout() {
             None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -218,10 +218,7 @@ pub fn run(
                     let since = Instant::now();
                     let outcomes = log.append(entries, now).unwrap_or_default();
                     metrics.recorded(&outcomes, since.elapsed());
-                    // Rooms may be many, and this is on every message's way.
-                    if std::mem::replace(&mut forgettings, log.forgettings()) != forgettings {
-                        forget(&mut hub, log);
-                    }
+                    forget(&mut hub, log);
                     hub.recorded(outcomes, now);
                 }
                 Recorder::There(log) => {
@@ -265,9 +262,9 @@ pub fn run(
 }
 
 /// Tells the hub what a log in memory has dropped for what it took in: of any room.
-pub fn forget(hub: &mut Hub, log: &Memory) {
-    let forgotten = log.state().rooms().map(|(room, _)| (room.clone(), log.first(room)));
-    for (room, first) in forgotten.filter(|(_, first)| *first > 1) {
+pub fn forget(hub: &mut Hub, log: &mut Memory) {
+    for room in log.take_forgotten() {
+        let first = log.first(&room);
         hub.forgotten(room, first);
     }
 }

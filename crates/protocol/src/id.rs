@@ -2,8 +2,16 @@
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+
+/// Hashes identifiers that the server gave. Peers can't choose these, so a hash that is far cheaper
+/// than the standard library's, under a random key too, is as safe.
+pub type Hashing = foldhash::fast::RandomState;
+
+/// A map by such identifiers.
+pub type Map<K, V> = HashMap<K, V, Hashing>;
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -250,7 +250,7 @@ impl World {
         if !entries.is_empty() && self.plan.memory {
             match self.disk.commit(entries, now, &mut self.ages[self.age]) {
                 Ok(outcomes) => {
-                    damso::hub::forget(&mut server.hub, &self.disk.log);
+                    damso::hub::forget(&mut server.hub, &mut self.disk.log);
                     self.trace_outcomes(&outcomes);
                     server.hub.recorded(outcomes, now);
                 }

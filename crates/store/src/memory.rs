@@ -11,10 +11,11 @@ use crate::rows::{self, Ask, BYTES_MAX, EVENT_BYTES, Page, Part, ReadError, Rows
 use crate::{Fatal, Log, Outcome, WRITTEN_MAX};
 use damso_chat::decide::{Accepted, Lookup, Written, decide};
 use damso_chat::{Current, Decision, Entry, Event, State};
+use damso_protocol::id::Map;
 use damso_protocol::{Nonce, RoomId, UserId};
 use nonces::Nonces;
 use room::Kept;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::convert::Infallible;
 
 /// How much is kept of all rooms' events, in bytes of memory, roughly.
@@ -32,13 +33,13 @@ pub struct Memory {
 #[derive(Default)]
 struct Past {
     accepted: Nonces,
-    rooms: HashMap<RoomId, Kept>,
+    rooms: Map<RoomId, Kept>,
     /// How much all rooms take.
     bytes: usize,
     /// How many events there ever were in rooms.
     position: u64,
-    /// How often a part of a room was forgotten.
-    forgettings: u64,
+    /// Rooms of which a part was forgotten, since that was asked last.
+    forgotten: BTreeSet<RoomId>,
 }
 
 impl Default for Memory {
@@ -58,10 +59,9 @@ impl Memory {
         Self { state: State::new(), past: Past::default(), bytes_max, last_at: 0 }
     }
 
-    /// How often something was forgotten so far: as long as this stays, so does [`Memory::first`] of
-    /// every room.
-    pub fn forgettings(&self) -> u64 {
-        self.past.forgettings
+    /// The rooms whose [`Memory::first`] has changed since this was called last.
+    pub fn take_forgotten(&mut self) -> BTreeSet<RoomId> {
+        std::mem::take(&mut self.past.forgotten)
     }
 
     /// The lowest `seq` of a room that is still there: 1 until something was forgotten.
@@ -103,14 +103,21 @@ impl Past {
     }
 
     fn forget(&mut self, bytes_max: usize) {
-        while self.bytes > bytes_max {
-            let largest = self.rooms.values_mut().max_by_key(|room| room.bytes());
-            // As long as anything is kept there is a room that has it.
-            let Some(largest) = largest else { return };
-            let before = largest.bytes();
-            largest.forget();
-            self.forgettings += 1;
-            self.bytes = self.bytes - before + largest.bytes();
+        if self.bytes <= bytes_max {
+            return;
+        }
+        // Some more at once, so that not every event has to look for the largest rooms.
+        let goal = bytes_max - bytes_max / 64;
+        let sizes = self.rooms.iter().map(|(id, room)| (room.bytes(), id.clone()));
+        let mut largest: BinaryHeap<(usize, RoomId)> = sizes.collect();
+        while self.bytes > goal
+            && let Some((before, id)) = largest.pop()
+        {
+            let Some(room) = self.rooms.get_mut(&id) else { continue };
+            room.forget();
+            self.bytes = self.bytes - before + room.bytes();
+            largest.push((room.bytes(), id.clone()));
+            self.forgotten.insert(id);
         }
     }
 }

@@ -3,9 +3,10 @@
 use super::SessionId;
 use super::rate::Bucket;
 use damso_protocol::UserId;
+use damso_protocol::id::Hashing;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 
 /// Somebody's connections, and what all of them together may ask for.
 #[derive(Default)]
@@ -78,7 +79,7 @@ impl Connections {
 pub(super) struct Lives {
     all: Vec<(UserId, Live)>,
     ids: HashTable<u32>,
-    hasher: RandomState,
+    hasher: Hashing,
 }
 
 impl Lives {

@@ -6,8 +6,9 @@ use super::{Answer, Bumped, Hub, Output, SessionId};
 use crate::event::{Event, Mention, Message};
 use crate::refusal::Refusal;
 use crate::state::Kind;
+use damso_protocol::id::Map;
 use damso_protocol::{RoomId, UserId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rooms that aren't open are told of at most once in this time, in ms.
@@ -21,7 +22,7 @@ const TYPING_MS: u64 = 3_000;
 #[derive(Default)]
 pub(super) struct Bumps {
     /// By room, the newest messages that call somebody, or all of them in a direct message.
-    rooms: HashMap<RoomId, Vec<Arc<Event>>>,
+    rooms: Map<RoomId, Vec<Arc<Event>>>,
     tell_at: Option<u64>,
     told_at: u64,
 }

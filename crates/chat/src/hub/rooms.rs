@@ -7,8 +7,8 @@ use crate::command::Author;
 use crate::permission;
 use crate::refusal::Refusal;
 use crate::state::{Kind, Room, State};
+use damso_protocol::id::Map;
 use damso_protocol::{RoomId, UserId};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Everybody is in the lobby: so many of them are told, who is online before the others.
@@ -19,7 +19,7 @@ const OTHERS_MAX: usize = 500;
 
 /// By room: how many subscribers each shard has.
 #[derive(Default)]
-pub(super) struct Audiences(HashMap<RoomId, Vec<(u16, u32)>>);
+pub(super) struct Audiences(Map<RoomId, Vec<(u16, u32)>>);
 
 impl Audiences {
     fn join(&mut self, room: &RoomId, shard: u16) {

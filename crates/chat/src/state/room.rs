@@ -2,7 +2,7 @@
 
 use crate::event::Member;
 use damso_protocol::UserId;
-use std::collections::HashMap;
+use damso_protocol::id::Map;
 use std::sync::Arc;
 
 /// Who may find a room and come in.
@@ -73,7 +73,7 @@ pub struct Room {
     /// The newest messages that call everybody.
     pub calls: Vec<u64>,
     /// Who is in it.
-    pub members: HashMap<UserId, Membership>,
+    pub members: Map<UserId, Membership>,
 }
 
 impl Room {
@@ -92,7 +92,7 @@ impl Room {
             archived: false,
             called_at: 0,
             calls: Vec::new(),
-            members: HashMap::new(),
+            members: Map::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Users, found by id, by name and by key.
 
 use crate::command::KeyHash;
+use damso_protocol::id::Hashing;
 use damso_protocol::{UserId, name};
 use hashbrown::HashTable;
 use std::hash::{BuildHasher as _, RandomState};
@@ -24,6 +25,9 @@ pub(super) struct Users {
     /// With the hash of the folded name, so that a table that grows folds nothing.
     names: HashTable<(u32, u32)>,
     keys: HashTable<u32>,
+    /// For ids, which are ours.
+    hashing: Hashing,
+    /// For names and keys, which peers choose.
     hasher: RandomState,
 }
 
@@ -68,8 +72,8 @@ impl Users {
         let hash = self.hash_of_name(&name::fold(&user.name));
         self.names.insert_unique(spread(hash), (index, hash), |(_, hash)| spread(*hash));
         self.all.push((id, user));
-        let Self { all, ids, keys, hasher, .. } = self;
-        let hash = |index: &u32| hasher.hash_one(&all[*index as usize].0);
+        let Self { all, ids, keys, hashing, hasher, .. } = self;
+        let hash = |index: &u32| hashing.hash_one(&all[*index as usize].0);
         ids.insert_unique(hash(&index), index, hash);
         let hash = |index: &u32| hasher.hash_one(all[*index as usize].1.key);
         keys.insert_unique(hash(&index), index, hash);
@@ -77,7 +81,7 @@ impl Users {
 
     fn index(&self, id: &UserId) -> Option<u32> {
         let is_it = |&index: &u32| self.all[index as usize].0 == *id;
-        self.ids.find(self.hasher.hash_one(id), is_it).copied()
+        self.ids.find(self.hashing.hash_one(id), is_it).copied()
     }
 
     fn hash_of_name(&self, folded: &str) -> u32 {

@@ -5,6 +5,7 @@ use super::reading::Readings;
 use crate::record;
 use damso_chat::state::{Hook, Membership, Read, State, User};
 use damso_chat::{KeyHash, Member, Target};
+use damso_protocol::id::Map;
 use damso_protocol::{RoomId, UserId};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
@@ -74,7 +75,7 @@ fn users(connection: &Connection, state: &mut State) -> Result<(), Failure> {
 }
 
 fn rooms(connection: &Connection, state: &mut State) -> Result<(), Failure> {
-    let mut members: HashMap<String, HashMap<UserId, Membership>> = HashMap::new();
+    let mut members: HashMap<String, Map<UserId, Membership>> = HashMap::new();
     let mut statement =
         connection.prepare("SELECT room, user, is_owner, first, since FROM member")?;
     let mut rows = statement.query([])?;

@@ -9,9 +9,9 @@ use damso_chat::state::Membership;
 use damso_chat::{
     Change, Event, Fingerprint, Member, Message, Op, RoomEvent, State, Target, What, fingerprint,
 };
+use damso_protocol::id::Map;
 use damso_protocol::{Nonce, RoomId, UserId};
 use rusqlite::{Connection, params};
-use std::collections::HashMap;
 
 /// What of a room has to be written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,7 @@ enum Extent {
 pub(super) struct Writer {
     pub readings: Readings,
     /// Rooms in which something happened; each is written once, at the batch's end.
-    rooms: HashMap<RoomId, Extent>,
+    rooms: Map<RoomId, Extent>,
     buffer: Vec<u8>,
 }
 
