@@ -29,8 +29,10 @@ impl Deadlines {
     pub(super) fn arm(&mut self, slot: u32, due: Instant, now: Instant) {
         let beginning = *self.beginning.get_or_insert(now);
         // Rounded up: who is looked at too early would be looked at again and again.
-        let nanos = due.saturating_duration_since(beginning).as_nanos();
-        let due = u32::try_from(nanos.div_ceil(1_000_000)).map_or(LAST, |due| due.min(LAST));
+        let after = due.saturating_duration_since(beginning);
+        let ms = u64::from(after.subsec_nanos().div_ceil(1_000_000));
+        let ms = after.as_secs().saturating_mul(1_000).saturating_add(ms);
+        let due = u32::try_from(ms).map_or(LAST, |due| due.min(LAST));
         let at = slot as usize;
         if self.armed.len() <= at {
             self.armed.resize(at + 1, NEVER);
