@@ -23,7 +23,7 @@ const SERVERS: [(&str, &[Measure]); 17] = {
         ("damso-auto", &[]),
         ("damso-data", &[Table]),
         ("damso-v1", &[Table]),
-        ("damso-v1-memory", &[Idle]),
+        ("damso-v1-memory", &[Table, Idle]),
         ("bun", &[Table, Idle]),
         ("socketify", &[Table, Idle]),
         ("ws", &[Table, Idle]),
