@@ -1,7 +1,7 @@
 //! The command line, which scripts depend on: exit codes, what is printed where, how it stops.
 
 use crate::client::Client;
-use crate::server::{DAMSO, Engine, Server, damso, in_english, run};
+use crate::server::{DAMSO, Engine, Server, damso, in_english, run, scratch};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
@@ -74,7 +74,7 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn file(name: &str, content: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("damso-it-{}-{name}", std::process::id()));
+        let path = scratch("cli", name);
         std::fs::write(&path, content).unwrap();
         Self(path)
     }

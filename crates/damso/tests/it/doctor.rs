@@ -1,6 +1,6 @@
 //! `damso doctor`: what is well, what isn't, and how to mend it.
 
-use crate::server::{Engine, Server, damso, run};
+use crate::server::{Engine, Server, damso, run, scratch};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ struct Data(PathBuf);
 
 impl Data {
     fn new(test: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("damso-doctor-{test}-{}", std::process::id())))
+        Self(scratch("doctor", test))
     }
 
     fn path(&self) -> &str {

@@ -1,7 +1,7 @@
 //! The data folder: what was heard is on the disk, whatever ends the process.
 
 use crate::client::Client;
-use crate::server::{Engine, Server, damso, run};
+use crate::server::{Engine, Server, damso, run, scratch};
 use rustix::process::Signal;
 use std::path::PathBuf;
 
@@ -18,8 +18,7 @@ pub(crate) struct Data(PathBuf);
 
 impl Data {
     pub(crate) fn new(engine: Engine, test: &str) -> Self {
-        let name = format!("damso-data-{}-{test}-{}", engine.name(), std::process::id());
-        Self(std::env::temp_dir().join(name))
+        Self(scratch(engine.name(), test))
     }
 
     pub(crate) fn path(&self) -> &str {

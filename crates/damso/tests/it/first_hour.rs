@@ -2,7 +2,7 @@
 //! also stands in place of 8765.
 
 use crate::client::PATIENCE;
-use crate::server::{DAMSO, in_english};
+use crate::server::{DAMSO, in_english, scratch};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -90,7 +90,7 @@ impl Desk {
     fn new() -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().unwrap().port();
-        let folder = std::env::temp_dir().join(format!("damso-first-hour-{}", std::process::id()));
+        let folder = scratch("first", "hour");
         std::fs::create_dir_all(folder.join("bin")).unwrap();
         let damso = folder.join("bin").join("damso");
         let program = format!(

@@ -1,11 +1,10 @@
 //! What machines ask: `/metrics`, `/healthz`, `/readyz`.
 
 use crate::client::{Answer, Client};
-use crate::server::{Engine, Server, damso, until};
+use crate::server::{Engine, Server, damso, scratch, until};
 use crate::v1::peer::Peer;
 use serde_json::json;
 use std::io::{Read, Write};
-use std::path::PathBuf;
 
 all_engines![
     figures_are_those_of_the_table_and_count_what_happens,
@@ -52,8 +51,7 @@ fn documented() -> Vec<String> {
 }
 
 fn figures_are_those_of_the_table_and_count_what_happens(engine: Engine) {
-    let name = format!("damso-figures-{}-{}", engine.name(), std::process::id());
-    let folder: PathBuf = std::env::temp_dir().join(name);
+    let folder = scratch(engine.name(), "figures");
     let mut command = damso(&["--listen", "127.0.0.1:0", "--engine", engine.name(), "--data"]);
     let server = Server::start({
         command.arg(&folder);

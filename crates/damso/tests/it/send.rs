@@ -1,7 +1,7 @@
 //! `damso send`: it ends well only when the message is durable.
 
 use crate::client::Client;
-use crate::server::{Engine, Server, damso, run};
+use crate::server::{Engine, Server, damso, run, scratch};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -16,8 +16,7 @@ struct Home(PathBuf);
 
 impl Home {
     fn new(engine: Engine, test: &str) -> Self {
-        let name = format!("damso-home-{}-{test}-{}", engine.name(), std::process::id());
-        Self(std::env::temp_dir().join(name))
+        Self(scratch(engine.name(), test))
     }
 
     fn send(&self, server: &Server, words: &[&str]) -> Command {

@@ -6,13 +6,22 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// The program under test.
 pub(crate) const DAMSO: &str = env!("CARGO_BIN_EXE_damso");
+
+/// A path for one test alone: it runs beside itself, over TLS and without.
+pub(crate) fn scratch(of: &str, test: &str) -> PathBuf {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let made = MADE.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("damso-{of}-{test}-{}-{made}", std::process::id()))
+}
 
 /// How sockets are served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! TLS: most of what goes over a socket once more, over TLS, and what only TLS has.
 
 use crate::client::{Client, PATIENCE, opening};
-use crate::server::{Engine, Server, damso, run};
+use crate::server::{Engine, Server, damso, run, scratch};
 use crate::v1::peer::{Peer, key};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -95,8 +95,7 @@ struct Files(PathBuf);
 
 impl Files {
     fn new(engine: Engine, test: &str) -> Self {
-        let name = format!("damso-tls-{}-{test}-{}", engine.name(), std::process::id());
-        let folder = std::env::temp_dir().join(name);
+        let folder = scratch(engine.name(), test);
         fs::create_dir_all(&folder).unwrap();
         let files = Self(folder);
         files.renew();

@@ -12,7 +12,7 @@ pub(crate) mod resume;
 mod rooms;
 mod search;
 
-use crate::server::{Engine, Server, damso};
+use crate::server::{Engine, Server, damso, scratch};
 use std::path::PathBuf;
 
 /// Settings without limits on how fast anything may come.
@@ -35,8 +35,7 @@ struct Data(PathBuf);
 
 impl Data {
     fn new(engine: Engine, test: &str) -> Self {
-        let name = format!("damso-v1-{}-{test}-{}", engine.name(), std::process::id());
-        Self(std::env::temp_dir().join(name))
+        Self(scratch(engine.name(), test))
     }
 
     /// A chat in this folder, without limits.

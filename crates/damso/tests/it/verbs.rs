@@ -1,7 +1,7 @@
 //! `damso backup`, `restore`, `verify` and `export`, beside a running server and without one.
 
 use crate::client::PATIENCE;
-use crate::server::{Engine, Server, damso, run};
+use crate::server::{Engine, Server, damso, run, scratch};
 use crate::v1::peer::{Peer, key};
 use damso_client::driver::Session;
 use damso_client::{Config, Notice};
@@ -26,9 +26,7 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(engine: Engine, test: &str) -> Self {
-        let name = format!("damso-verbs-{}-{test}-{}", engine.name(), std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_dir_all(&path);
+        let path = scratch(engine.name(), test);
         std::fs::create_dir(&path).unwrap();
         Self(path)
     }
