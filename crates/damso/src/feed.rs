@@ -354,22 +354,27 @@ impl Feeds {
         std::mem::take(&mut self.blocked)
     }
 
-    /// The same, but that what a hot room has may wait for more, until [`Feeds::due`].
-    pub fn flush_due(&mut self, outlet: &mut impl Outlet, now: Instant) -> Vec<u32> {
+    /// The same, but that the flush of a large room may wait while the hub is asked something, until
+    /// [`Feeds::due`] at most.
+    pub fn flush_due(
+        &mut self,
+        outlet: &mut impl Outlet,
+        now: Instant,
+        hub_is_asked: bool,
+    ) -> Vec<u32> {
         for index in self.take_dirty() {
             let Some(feed) = &mut self.feeds[index as usize] else { continue };
             // Flushed in another way meanwhile: if more has come, it stands here once more.
             if feed.head == feed.flushed {
                 continue;
             }
-            if feed.may_wait(now) {
-                self.dirty.push(index);
-                continue;
-            }
-            let events = feed.head - feed.flushed;
-            self.flush_feed(index, outlet);
-            if let Some(feed) = &mut self.feeds[index as usize] {
-                feed.rest(events, now);
+            if hub_is_asked && feed.may_wait(now) {
+                // It stands here twice if it was flushed in another way while it waited before.
+                if !self.dirty.contains(&index) {
+                    self.dirty.push(index);
+                }
+            } else {
+                self.flush_feed(index, outlet);
             }
         }
         std::mem::take(&mut self.blocked)
@@ -378,7 +383,7 @@ impl Feeds {
     /// When [`Feeds::flush_due`] has something to send that waits now.
     pub fn due(&self) -> Option<Instant> {
         let waiting = self.dirty.iter().filter_map(|index| self.feeds[*index as usize].as_ref());
-        waiting.filter_map(|feed| feed.rest_until).min()
+        waiting.filter_map(|feed| feed.waits_until).min()
     }
 
     fn take_dirty(&mut self) -> Vec<u32> {
@@ -482,7 +487,7 @@ impl Feeds {
             live: [const { Vec::new() }; ENCODINGS.len()],
             readers: 0,
             rotation: 0,
-            rest_until: None,
+            waits_until: None,
         };
         let index = self.feeds.iter().position(Option::is_none).unwrap_or_else(|| {
             self.feeds.push(None);
@@ -522,6 +527,7 @@ impl Feeds {
         }
         feed.rotation = feed.rotation.wrapping_add(1);
         feed.flushed = feed.head;
+        feed.waits_until = None;
         self.cut_short(index, short);
         self.trim();
     }

@@ -508,82 +508,72 @@ fn who_blocks_in_one_room_is_live_in_none() {
     assert_eq!(scene.got(0), frames(["one", "elsewhere", "two"]));
 }
 
-/// How many sends there were once what is due was flushed.
-fn due(scene: &mut Scene, now: Instant) -> usize {
-    assert!(scene.feeds.flush_due(&mut scene.sinks, now).is_empty());
+/// How many sends there were once what is due was flushed, while the hub is asked something or not.
+fn due(scene: &mut Scene, now: Instant, hub_is_asked: bool) -> usize {
+    assert!(scene.feeds.flush_due(&mut scene.sinks, now, hub_is_asked).is_empty());
     scene.sinks.sends
 }
 
 #[test]
-fn a_hot_room_rests_after_a_short_flush_and_nobody_else_does() {
-    const HOT: usize = 1_000;
+fn a_large_room_waits_a_moment_for_the_hub_and_nobody_else_does() {
+    const MANY: usize = 1_000;
     let begun = Instant::now();
-    let soon = begun + Duration::from_millis(1);
-    let (mut hot, mut small) = (Scene::new(1 << 20), Scene::new(1 << 20));
-    (0..HOT as u32).for_each(|slot| hot.join(slot));
+    let (mut large, mut small) = (Scene::new(1 << 20), Scene::new(1 << 20));
+    (0..MANY as u32).for_each(|slot| large.join(slot));
     (0..10).for_each(|slot| small.join(slot));
-    for (scene, readers) in [(&mut hot, HOT), (&mut small, 10)] {
-        scene.say("one alone is no burst");
-        assert_eq!(due(scene, begun), readers);
-        scene.say("so this one");
-        scene.say("and this go out at once");
-        assert_eq!(due(scene, soon), 2 * readers);
-        scene.say("this one");
+    for scene in [&mut large, &mut small] {
+        scene.say("one");
     }
-    assert_eq!(due(&mut small, soon), 30);
+    assert_eq!(due(&mut small, begun, true), 10);
     assert_eq!(small.feeds.due(), None);
-    assert_eq!(due(&mut hot, soon), 2 * HOT, "waits");
-    let until = hot.feeds.due().unwrap();
-    assert!(until > soon && until <= soon + Duration::from_millis(10), "{:?}", until - soon);
-    assert_eq!(due(&mut hot, until), 3 * HOT);
-    assert_eq!(hot.feeds.due(), None, "one alone: the room is quiet again");
+    assert_eq!(due(&mut large, begun, true), 0, "the next one may come at once");
+    let until = large.feeds.due().unwrap();
+    assert!(until > begun && until <= begun + Duration::from_millis(2), "{:?}", until - begun);
+    large.say("two");
+    assert_eq!(due(&mut large, begun, false), MANY, "both in one send");
+    assert_eq!(large.feeds.due(), None);
 
-    for _ in 0..2 {
-        hot.say("a burst");
-    }
-    assert_eq!(due(&mut hot, until), 4 * HOT);
-    (0..7).for_each(|_| hot.say("more of it"));
-    assert_eq!(due(&mut hot, until), 4 * HOT, "waits");
-    hot.say("and enough");
-    assert_eq!(due(&mut hot, until), 5 * HOT);
+    large.say("three");
+    assert_eq!(due(&mut large, begun, true), MANY);
+    large.say("four");
+    assert_eq!(due(&mut large, begun, true), MANY, "each request could be followed by another");
+    let until = large.feeds.due().unwrap();
+    assert_eq!(due(&mut large, until, true), 2 * MANY, "a moment, not for ever");
+    assert_eq!(large.feeds.due(), None);
+    assert_eq!(large.got(3), frames(["one", "two", "three", "four"]));
 }
 
 #[test]
-fn who_comes_back_while_a_hot_room_rests_gets_everything_once() {
+fn who_comes_back_while_a_large_room_waits_gets_everything_once() {
     let mut scene = Scene::new(1 << 20);
     (0..300).for_each(|slot| scene.join(slot));
     scene.sinks.room_left.insert(7, 3);
     let now = Instant::now();
     scene.say("one");
     scene.say("two");
-    assert_eq!(scene.feeds.flush_due(&mut scene.sinks, now), [7]);
+    assert_eq!(scene.feeds.flush_due(&mut scene.sinks, now, false), [7]);
     scene.say("three");
-    assert!(scene.feeds.flush_due(&mut scene.sinks, now).is_empty());
+    assert!(scene.feeds.flush_due(&mut scene.sinks, now, true).is_empty());
     scene.sinks.room_left.remove(&7);
     assert_eq!(scene.feeds.resume(7, &mut scene.sinks), Resumed::Live);
     assert_eq!(scene.got(7), frames(["one", "two"]), "the third waits for all");
-    let due = scene.feeds.due().unwrap();
-    assert!(scene.feeds.flush_due(&mut scene.sinks, due).is_empty());
+    assert!(scene.feeds.flush_due(&mut scene.sinks, now, false).is_empty());
     assert_eq!(scene.got(7), frames(["one", "two", "three"]));
     assert_eq!(scene.got(8), frames(["one", "two", "three"]));
 }
 
 #[test]
-fn a_room_that_rests_is_looked_at_once() {
+fn a_room_that_waits_is_looked_at_once() {
     let mut scene = Scene::new(1 << 20);
     (0..300).for_each(|slot| scene.join(slot));
-    let mut now = Instant::now();
+    let now = Instant::now();
     for _ in 0..50 {
-        scene.say("two come");
-        scene.say("at once");
-        scene.feeds.flush_due(&mut scene.sinks, now);
         scene.say("waits");
-        scene.feeds.flush_due(&mut scene.sinks, now);
-        // Sends what is pending, before the rest is over.
+        scene.feeds.flush_due(&mut scene.sinks, now, true);
+        // Sends what is pending, before the wait is over.
         scene.feeds.mention(&RoomId::lobby(), "{}", &mut scene.sinks);
-        now += Duration::from_millis(10);
     }
     assert!(scene.feeds.dirty.len() <= 2, "{}", scene.feeds.dirty.len());
     scene.feeds.flush(&mut scene.sinks);
-    assert_eq!(scene.got(0), frames(["two come", "at once", "waits"].repeat(50)));
+    assert_eq!(scene.got(0), frames(["waits"].repeat(50)));
 }

@@ -3,8 +3,8 @@
 //!
 //! In one iteration an engine first hands over everything that happened ([`Shard::open`],
 //! [`Shard::receive`], [`Shard::receive_eof`], [`Shard::lost`], [`Shard::writable`],
-//! [`Shard::take`]), then calls [`Shard::settle`] once, which writes, and then does what
-//! [`Shard::take_fates`] says. [`Shard::take_hub`] is for the hub.
+//! [`Shard::take`]), gives the hub what [`Shard::take_hub`] has for it, then calls
+//! [`Shard::settle`] once, which writes, and does what [`Shard::take_fates`] says.
 
 mod deadlines;
 mod piggyback;
@@ -105,6 +105,8 @@ pub struct Shard {
     live: usize,
     feeds: Feeds,
     hub: Vec<Input>,
+    /// The hub has requests that it hasn't answered since.
+    hub_is_asked: bool,
     deadlines: Deadlines,
     /// Slots to look at when the iteration settles.
     touched: Vec<u32>,
@@ -168,6 +170,7 @@ impl Shard {
             live: 0,
             feeds,
             hub: Vec::new(),
+            hub_is_asked: false,
             deadlines: Deadlines::default(),
             touched: Vec::new(),
             fates: Vec::new(),
@@ -277,6 +280,9 @@ impl Shard {
         outlet: &mut impl Outlet,
         now: Instant,
     ) -> Option<Newcomer> {
+        if let ToShard::Deliver(_) | ToShard::Answer(..) | ToShard::Credit(..) = message {
+            self.hub_is_asked = false;
+        }
         match message {
             ToShard::Adopt(newcomer) if !self.stopping => return Some(newcomer),
             ToShard::Adopt(_) => {}
@@ -418,7 +424,7 @@ impl Shard {
             scratch: &mut self.scratch,
             stuck: Vec::new(),
         };
-        let blocked = self.feeds.flush_due(&mut both, now);
+        let blocked = self.feeds.flush_due(&mut both, now, self.hub_is_asked);
         self.note_blocked(blocked, now);
         let mut touched = std::mem::take(&mut self.touched);
         for slot in touched.drain(..) {
@@ -457,6 +463,7 @@ impl Shard {
 
     /// What is for the hub.
     pub fn take_hub(&mut self) -> Vec<Input> {
+        self.hub_is_asked |= self.hub.iter().any(|input| matches!(input, Input::Request { .. }));
         std::mem::take(&mut self.hub)
     }
 

@@ -4,7 +4,7 @@
 use super::inbox::Inbox;
 use super::{
     ACCEPT_PAUSE, Accepted, Kind, Links, NEWCOMERS_MAX, RESET, Running, STOP_MAX, Shards, accept,
-    settle,
+    hand_over, settle,
 };
 use crate::feed::{Batch, Outlet};
 use crate::session::Fate;
@@ -152,12 +152,11 @@ impl Engine {
                 }
             }
             self.shard.handle_timeouts(now);
+            // Before anything is written, which may take ms: the hub works meanwhile.
+            hand_over(&mut self.shard, &self.links);
             settle(&mut self.shard, &mut self.sockets, now);
             self.carry_out();
-            let hub = self.shard.take_hub();
-            if !hub.is_empty() {
-                (self.links.hub)(hub);
-            }
+            hand_over(&mut self.shard, &self.links);
             if self.shard.is_stopping() {
                 self.listeners.clear();
                 let by = *stop_by.get_or_insert(now + STOP_MAX);

@@ -153,6 +153,14 @@ trait Sockets: Outlet {
     fn take_lost(&mut self) -> Vec<(u32, &'static str)>;
 }
 
+/// Gives the hub what a shard has for it.
+fn hand_over(shard: &mut Shard, links: &Links) {
+    let hub = shard.take_hub();
+    if !hub.is_empty() {
+        (links.hub)(hub);
+    }
+}
+
 /// Writes everything that can be written now, and whatever follows from sockets that fail in it.
 fn settle(shard: &mut Shard, sockets: &mut impl Sockets, now: Instant) {
     shard.settle(sockets, now);

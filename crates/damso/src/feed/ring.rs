@@ -24,37 +24,22 @@ pub(super) struct Feed {
     pub readers: usize,
     /// Where the next fan-out starts, so that nobody is always last.
     pub rotation: usize,
-    /// A few events may wait until then; see [`Feed::rest`].
-    pub rest_until: Option<Instant>,
+    /// What is pending waits until then at most; see [`Feed::may_wait`].
+    pub waits_until: Option<Instant>,
 }
 
-/// What is a hot room: so many live readers, and from so many events in one flush on. That there
-/// were two means that the second came while the first went out.
-const HOT_READERS: usize = 256;
-const HOT_EVENTS: u64 = 2;
-/// With so many in one flush the way into the kernel costs each of them little.
-const FULL_EVENTS: u64 = 8;
-/// About what a send costs.
-const SEND: Duration = Duration::from_nanos(2_500);
-/// How long a hot room's events may wait after a flush: about what a flush to a thousand takes.
-const REST: Duration = Duration::from_millis(3);
+/// A flush to so many live readers takes a while, and is worth a wait for what could go along.
+const LARGE: usize = 256;
+/// How long that is at most: far less than the flush to a thousand, which it may spare.
+const WAIT: Duration = Duration::from_millis(1);
 
 impl Feed {
-    /// Whether what is pending may wait for more.
-    pub fn may_wait(&self, now: Instant) -> bool {
-        self.rest_until.is_some_and(|until| now < until) && self.head - self.flushed < FULL_EVENTS
-    }
-
-    /// Called after a flush of so many `events` that was begun at `now`: after a short one of a hot
-    /// room the next waits for more. In a room where events come faster than they can go out one by one,
-    /// a send carries two or three as it is, since they gather while the flush before takes its
-    /// time; with a rest as long it carries twice as many, for half the cost. Quiet rooms, small
-    /// ones and bursts never wait.
-    pub fn rest(&mut self, events: u64, now: Instant) {
+    /// Whether a flush at `now` had better wait for what the hub is about to say. To a thousand
+    /// readers a flush takes ms: what comes back right after it was begun waits for all of it, and
+    /// then for a flush of its own.
+    pub fn may_wait(&mut self, now: Instant) -> bool {
         let live: usize = self.live.iter().map(Vec::len).sum();
-        let hot = live >= HOT_READERS && (HOT_EVENTS..FULL_EVENTS).contains(&events);
-        // There are fewer sockets in a process than a u32 can count.
-        self.rest_until = hot.then(|| now + SEND * live as u32 + REST);
+        live >= LARGE && now < *self.waits_until.get_or_insert(now + WAIT)
     }
 
     pub fn can_trim(&self) -> bool {

@@ -6,7 +6,9 @@
 mod ring;
 
 use super::inbox::Inbox;
-use super::{ACCEPT_PAUSE, Kind, Links, NEWCOMERS_MAX, RESET, Running, STOP_MAX, Shards, settle};
+use super::{
+    ACCEPT_PAUSE, Kind, Links, NEWCOMERS_MAX, RESET, Running, STOP_MAX, Shards, hand_over, settle,
+};
 use crate::feed::{Batch, Outlet};
 use crate::session::Fate;
 use crate::shard::{Newcomer, Shard, ShardHandle};
@@ -166,12 +168,11 @@ impl Engine {
                 }
             }
             self.shard.handle_timeouts(now);
+            // Before anything is written, which may take ms: the hub works meanwhile.
+            hand_over(&mut self.shard, &self.links);
             settle(&mut self.shard, &mut self.sockets, now);
             self.carry_out(now);
-            let hub = self.shard.take_hub();
-            if !hub.is_empty() {
-                (self.links.hub)(hub);
-            }
+            hand_over(&mut self.shard, &self.links);
             if self.shard.is_stopping() {
                 for listener in self.listeners.drain(..) {
                     self.sockets.ring.cancel(listener.socket.as_raw_fd());
