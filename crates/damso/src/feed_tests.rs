@@ -577,3 +577,25 @@ fn a_room_that_waits_is_looked_at_once() {
     scene.feeds.flush(&mut scene.sinks);
     assert_eq!(scene.got(0), frames(["waits"].repeat(50)));
 }
+
+#[test]
+fn a_large_room_gives_up_what_is_old_also_while_it_waits() {
+    let (mut scene, tea, now) = (Scene::new(64 << 10), RoomId::new("tea"), Instant::now());
+    (0..300).for_each(|slot| scene.join(slot));
+    let start = Start { next: 1, head: 0, hold: None };
+    scene.feeds.subscribe(1_000, Encoding::Plain, &tea, start, &mut scene.sinks);
+    (0..150).for_each(|_| scene.say("old"));
+    (1..=5).for_each(|seq| scene.feeds.deliver(published_in(&tea, seq, "leaf")));
+    scene.flush();
+    (0..20).for_each(|_| scene.say("new"));
+    scene.feeds.deliver(published_in(&tea, 6, "leaf"));
+    assert!(scene.feeds.flush_due(&mut scene.sinks, now, true).is_empty());
+    let kept = |feeds: &Feeds, room: &RoomId| {
+        let feed = feeds.feeds[feeds.by_room[room] as usize].as_ref().unwrap();
+        (feed.ring.len(), feed.first())
+    };
+    assert_eq!(kept(&scene.feeds, &tea), (6, 1), "what is small isn't emptied for it");
+    assert!(kept(&scene.feeds, &RoomId::lobby()).1 > 1 && scene.feeds.ring_bytes <= 64 << 10);
+    scene.flush();
+    assert_eq!(scene.got(7), frames(["old"].repeat(150).into_iter().chain(["new"].repeat(20))));
+}

@@ -176,7 +176,9 @@ impl Session {
             Phase::Open { connection, .. } => connection.receive_eof(now),
             // Who has asked for a page may still read it.
             Phase::ForHttp { .. } => {}
-            Phase::Head { .. } | Phase::Refused { .. } | Phase::Gone => self.phase = Phase::Gone,
+            // It may still read why, and is then gone.
+            Phase::Refused { deadline, .. } => *deadline = now,
+            Phase::Head { .. } | Phase::Gone => self.phase = Phase::Gone,
         }
     }
 

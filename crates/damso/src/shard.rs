@@ -357,6 +357,9 @@ impl Shard {
             }
             ToShard::Stop => {
                 self.stopping = true;
+                // As with any end: what happened before is everybody's still to see.
+                let blocked = self.feeds.flush(outlet);
+                self.note_blocked(blocked, now);
                 for slot in 0..self.entries.len() as u32 {
                     if let Some(session) = session(&mut self.entries, slot) {
                         session.end(Ending::Stopping, now);

@@ -155,3 +155,46 @@ fn nothing_follows_a_close_frame_though_two_rooms_have_something() {
     shard.settle(&mut sink, now);
     assert!(sink.written.ends_with(&[0x88, 2, 0x03, 0xe8]), "{:?}", sink.written);
 }
+
+#[test]
+fn a_stop_lets_a_large_room_hear_what_was_said_before() {
+    const MANY: u32 = 300;
+    let (mut sink, now) = (Sink { written: Vec::new(), room: usize::MAX }, Instant::now());
+    let (mut shard, sessions) = shard_of(MANY, &mut sink, now);
+    for session in sessions.clone() {
+        let room = RoomId::lobby();
+        shard.take(ToShard::Subscribe { session, room, next: 1, opened: None }, &mut sink, now);
+    }
+    shard.settle(&mut sink, now);
+    sink.written.clear();
+    shard.take(ToShard::Deliver(published(1, "마지막 말")), &mut sink, now);
+    // The hub is asked something, which it won't answer any more.
+    shard.receive(sessions[0].slot, &mut [0x81, 0x82, 0, 0, 0, 0, b'h', b'i'], now);
+    assert!(!shard.take_hub().is_empty());
+    shard.settle(&mut sink, now);
+    assert!(sink.written.is_empty(), "a large room waits for the hub");
+    shard.take(ToShard::Stop, &mut sink, now);
+    shard.settle(&mut sink, now);
+    let written = String::from_utf8_lossy(&sink.written);
+    assert_eq!(written.matches("마지막 말").count(), MANY as usize);
+}
+
+#[test]
+fn who_ends_its_side_with_the_request_still_gets_its_answer() {
+    let bad = String::from_utf8_lossy(HANDSHAKE).replace("Version: 13", "Version: 12");
+    for (request, answer) in [(HANDSHAKE, "HTTP/1.1 101 "), (bad.as_bytes(), "HTTP/1.1 426 ")] {
+        let (mut sink, now) = (Sink { written: Vec::new(), room: usize::MAX }, Instant::now());
+        let (mut shard, _) = shard_of(0, &mut sink, now);
+        let slot = shard.open("127.0.0.1:5000".parse().unwrap(), None, now);
+        // Both in one iteration, as io_uring may bring them.
+        shard.receive(slot, &mut request.to_vec(), now);
+        shard.receive_eof(slot, now);
+        shard.settle(&mut sink, now);
+        let written = String::from_utf8_lossy(&sink.written);
+        assert!(written.starts_with(answer), "{written}");
+        let later = now + std::time::Duration::from_millis(1);
+        shard.handle_timeouts(later);
+        shard.settle(&mut sink, later);
+        assert_eq!(shard.take_fates().last(), Some(&(slot, Fate::Drop)), "{answer}");
+    }
+}

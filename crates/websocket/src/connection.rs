@@ -441,7 +441,11 @@ impl Connection {
         if closed.is_none() {
             *closed = Some(Box::new(Closed { cause, sent: None, received: None }));
         }
-        self.output.clear();
+        // Who has ended its own side alone may still read what was queued for it, if its owner sends
+        // that before it drops the socket.
+        if cause != Cause::Eof {
+            self.output.clear();
+        }
         self.stop_hearing(State::Closed);
     }
 

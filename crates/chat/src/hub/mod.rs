@@ -430,7 +430,7 @@ impl Hub {
                 if let Some(user) = self.known_user(&name).or_else(hook) {
                     return Ok(Target::User(user));
                 }
-                let is_called = |one: &Session| *one.name(&self.state) == *name;
+                let is_called = |one: &Session| one.is_called(&name, &self.state);
                 if let Some((_, found)) = self.sessions.iter().find(|(_, one)| is_called(one)) {
                     return Ok(Target::User(found.user_id(self.run)));
                 }

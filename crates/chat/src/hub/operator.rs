@@ -345,7 +345,7 @@ impl Hub {
             _ if session.role() >= Role::Operator => false,
             (_, Some(user)) => session.user() == Some(user),
             (Whom::Name(name), None) => {
-                session.is_a_person() && *session.name(&self.state) == **name
+                session.is_a_person() && session.is_called(name, &self.state)
             }
             (Whom::Address(address), None) => session.address() == Some(*address),
         })
@@ -363,7 +363,7 @@ impl Hub {
             _ => return None,
         };
         let mut sessions = self.sessions.iter().map(|(_, session)| session);
-        let mut here = || sessions.find(|session| session.user_id(self.run) == *user);
+        let mut here = || sessions.find(|session| session.is_user(user, self.run));
         let hook = || self.state.hooks().get(user).map(|hook| hook.name.clone());
         let known = self.state.user(user).map(|user| user.name.clone()).or_else(hook);
         known.or_else(|| here().map(|session| session.name(&self.state)))

@@ -12,8 +12,8 @@ pub struct Rate {
 impl Rate {
     /// After how many µs there is another one.
     fn interval(self) -> u64 {
-        // Saturates.
-        (1_000_000.0 / self.per_second) as u64
+        // Far less than would let a burst of them saturate.
+        ((1_000_000.0 / self.per_second) as u64).min(1 << 40)
     }
 }
 

@@ -226,6 +226,27 @@ impl Session {
         name.cloned().unwrap_or_default()
     }
 
+    /// Whether it is shown so. Asked of all sessions at once: no name is made for it.
+    pub fn is_called(&self, name: &str, state: &State) -> bool {
+        match &self.identity {
+            Identity::Guest(_) => {
+                name.parse().is_ok_and(|address: SocketAddr| address == self.shown())
+            }
+            Identity::Known(_) => *self.name(state) == *name,
+        }
+    }
+
+    /// Whether that is its user's id. Asked of all sessions at once: none is made for it.
+    pub fn is_user(&self, user: &UserId, run: u64) -> bool {
+        match &self.identity {
+            Identity::Guest(number) => {
+                let id = user.as_str().strip_prefix("guest-").and_then(|id| id.split_once('-'));
+                id.is_some_and(|(of, which)| of.parse() == Ok(run) && which.parse() == Ok(*number))
+            }
+            Identity::Known(known) => known == user,
+        }
+    }
+
     /// A plain guest's address, as it is shown.
     fn shown(&self) -> SocketAddr {
         match (self.address.to_canonical(), &self.more) {
@@ -360,6 +381,7 @@ impl Sessions {
             slots.resize_with(slot + 1, || None);
         }
         session.generation = id.generation;
+        debug_assert!(slots[slot].is_none(), "a slot is free when its session is gone");
         slots[slot] = Some(session);
     }
 

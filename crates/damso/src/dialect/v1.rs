@@ -128,7 +128,9 @@ impl Talk {
     /// A `send` as clients write it, read at once: that is most of what is heard. None for anything
     /// else, or if there is anything to say about it.
     fn read_send(&self, text: &str) -> Option<Said> {
-        if self.stage != Stage::Welcome || !text.starts_with(r#"{"t":"send","#) {
+        // Of a `t` that is there twice the other way has something to say.
+        let rest = text.strip_prefix(r#"{"t":"send","#).filter(|rest| !rest.contains(r#""t""#));
+        if self.stage != Stage::Welcome || rest.is_none() {
             return None;
         }
         let client::Send { id, room, nonce, text, reply } = serde_json::from_str(text).ok()?;

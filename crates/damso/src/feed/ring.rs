@@ -42,8 +42,9 @@ impl Feed {
         live >= LARGE && now < *self.waits_until.get_or_insert(now + WAIT)
     }
 
+    /// Whether there is an event that everybody live has, besides the last one.
     pub fn can_trim(&self) -> bool {
-        self.flushed == self.head && self.ring.len() > 1
+        self.ring.len() as u64 > (self.head - self.flushed).max(1)
     }
 
     /// A message was deleted: it and its edits go on without their text. Returns the bytes that
@@ -188,7 +189,7 @@ impl Feed {
     }
 
     pub fn trim(&mut self, bytes_max: usize) {
-        while self.ring_bytes > bytes_max && self.ring.len() > 1 {
+        while self.ring_bytes > bytes_max && self.can_trim() {
             if let Some(oldest) = self.ring.pop_front() {
                 self.ring_bytes -= weight(&oldest);
             }

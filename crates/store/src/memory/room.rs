@@ -90,6 +90,12 @@ impl Kept {
                 }
             }
         }
+        // Where a room was once large others may be now.
+        if self.events.len() < self.events.capacity() / 4 {
+            self.events.shrink_to(2 * self.events.len());
+            self.messages.shrink_to(2 * self.messages.len());
+            self.positions.shrink_to(2 * self.positions.len());
+        }
     }
 
     fn index(&self, seq: u64) -> Option<usize> {
