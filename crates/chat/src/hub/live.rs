@@ -84,15 +84,17 @@ pub(super) struct Lives {
 
 impl Lives {
     pub fn get(&self, user: &UserId) -> Option<&Live> {
-        let is_it = |&index: &u32| self.all[index as usize].0 == *user;
-        let index = *self.ids.find(self.hasher.hash_one(user), is_it)?;
-        Some(&self.all[index as usize].1)
+        self.index(user).map(|index| &self.all[index].1)
     }
 
     pub fn get_mut(&mut self, user: &UserId) -> Option<&mut Live> {
+        self.index(user).map(|index| &mut self.all[index].1)
+    }
+
+    fn index(&self, user: &UserId) -> Option<usize> {
         let is_it = |&index: &u32| self.all[index as usize].0 == *user;
         let index = *self.ids.find(self.hasher.hash_one(user), is_it)?;
-        Some(&mut self.all[index as usize].1)
+        Some(index as usize)
     }
 
     /// The user's, made by `new` if there is nothing yet.
