@@ -113,7 +113,7 @@ pub struct Feeds {
     feeds: Vec<Option<Feed>>,
     by_room: Map<RoomId, u32>,
     readers: Readers,
-    /// Feeds with events that aren't flushed yet.
+    /// Feeds with events that aren't flushed yet, each once.
     dirty: Vec<u32>,
     /// Readers that couldn't take all of the last flush.
     blocked: Vec<u32>,
@@ -224,6 +224,7 @@ impl Feeds {
             self.ring_bytes -= feed.ring_bytes;
             self.by_room.remove(&feed.room);
             self.feeds[cursor.feed as usize] = None;
+            self.dirty.retain(|pending| *pending != cursor.feed);
         }
     }
 
@@ -364,15 +365,8 @@ impl Feeds {
     ) -> Vec<u32> {
         for index in self.take_dirty() {
             let Some(feed) = &mut self.feeds[index as usize] else { continue };
-            // Flushed in another way meanwhile: if more has come, it stands here once more.
-            if feed.head == feed.flushed {
-                continue;
-            }
             if hub_is_asked && feed.may_wait(now) {
-                // It stands here twice if it was flushed in another way while it waited before.
-                if !self.dirty.contains(&index) {
-                    self.dirty.push(index);
-                }
+                self.dirty.push(index);
             } else {
                 self.flush_feed(index, outlet);
             }
@@ -502,6 +496,10 @@ impl Feeds {
 
     fn flush_feed(&mut self, index: u32, outlet: &mut impl Outlet) {
         let Some(feed) = &mut self.feeds[index as usize] else { return };
+        if feed.head == feed.flushed {
+            return;
+        }
+        self.dirty.retain(|pending| *pending != index);
         let mut short: Vec<(u32, Cut)> = Vec::new();
         for encoding in ENCODINGS {
             let mut next = feed.flushed + 1;
